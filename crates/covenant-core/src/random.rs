@@ -1,0 +1,21 @@
+//! Randomness as an argument.
+
+use std::fmt::Debug;
+
+/// The source of randomness failed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("no randomness available")]
+pub struct RandomError;
+
+/// Where random bytes come from: keys, salts, ids.
+///
+/// # Contract
+/// In production the bytes are those of the operating system's generator; a test may pass a
+/// seeded source, which must never repeat bytes within a run.
+///
+/// # Errors
+/// [`RandomError`] when the source fails; the buffer's content is then unspecified.
+pub trait Random: Debug + Send + Sync {
+    /// Fills the buffer.
+    fn fill(&self, bytes: &mut [u8]) -> Result<(), RandomError>;
+}

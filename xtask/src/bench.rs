@@ -1,0 +1,88 @@
+//! `bench`: runs the benches of package `benches` and gathers their measures, one JSON object a
+//! line, into `target/bench/ratios.json`.
+
+use serde_json::Value;
+
+use crate::process::{Fault, cargo, found, output, root};
+
+/// What every measure must have.
+const KEYS: &[&str] = &["id", "value", "unit", "peer", "bar", "holds"];
+
+pub(crate) fn run(args: &[String]) -> Result<(), Fault> {
+    let mut bench = cargo();
+    bench.args(["bench", "--package", "benches"]);
+    match args {
+        [] => bench.arg("--benches"),
+        [package] => bench.args(["--bench", &bench_of(package)?]),
+        _ => return Err(Fault::Usage("bench takes one crate or nothing".to_owned())),
+    };
+    let printed = output(&mut bench)?;
+    let measures = measures(&printed)?;
+    let path = root().join("target/bench/ratios.json");
+    if let Some(folder) = path.parent() {
+        std::fs::create_dir_all(folder)?;
+    }
+    let text = serde_json::to_string_pretty(&measures).map_err(|e| Fault::Io(e.to_string()))?;
+    std::fs::write(&path, text + "\n")?;
+    for measure in &measures {
+        let of = |key: &str| measure.get(key).map(Value::to_string).unwrap_or_default();
+        println!(
+            "{} {} {} (peer {}, bar {}, holds {})",
+            of("id"),
+            of("value"),
+            of("unit"),
+            of("peer"),
+            of("bar"),
+            of("holds")
+        );
+    }
+    println!("{} measure(s) in target/bench/ratios.json", measures.len());
+    Ok(())
+}
+
+/// The bench that measures a crate.
+fn bench_of(package: &str) -> Result<String, Fault> {
+    let name = match package {
+        "crypto-envelope" => "envelope",
+        "tenant-isolation" => "isolation",
+        "retention-policy" => "retention",
+        "backup-engine" => "backup",
+        "audit-log" => "audit",
+        "pii-scrub" => "pii",
+        "policy-document" | "conformance" => "policy",
+        other => return Err(Fault::Usage(format!("no bench measures {other}"))),
+    };
+    let path = root().join("benches/benches").join(format!("{name}.rs"));
+    if path.is_file() {
+        return Ok(name.to_owned());
+    }
+    Err(Fault::Usage(format!("no bench measures {package} yet")))
+}
+
+/// The measures among printed lines; a line that looks like one and is not is a finding.
+fn measures(printed: &str) -> Result<Vec<Value>, Fault> {
+    let mut measures = Vec::new();
+    let mut findings = Vec::new();
+    for line in printed.lines().filter(|line| line.starts_with('{')) {
+        match serde_json::from_str::<Value>(line) {
+            Ok(measure) if KEYS.iter().all(|key| measure.get(key).is_some()) => {
+                measures.push(measure);
+            }
+            _ => findings.push(format!("not a measure: {line}")),
+        }
+    }
+    found(findings)?;
+    Ok(measures)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_measure_needs_every_key() {
+        let whole = r#"{"id":"a/b","value":1.0,"unit":"ratio","peer":"p","bar":2.0,"holds":true}"#;
+        assert_eq!(measures(&format!("noise\n{whole}\n")).unwrap().len(), 1);
+        assert!(measures(r#"{"id":"a/b"}"#).is_err());
+    }
+}

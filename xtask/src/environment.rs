@@ -1,0 +1,19 @@
+//! The few environment variables that xtask reads.
+
+/// Whether golden text may be rewritten: `BLESS=1`.
+pub(crate) fn bless() -> bool {
+    read("BLESS").is_some_and(|value| value == "1")
+}
+
+/// The flags that rustc already gets.
+pub(crate) fn rustflags() -> String {
+    read("RUSTFLAGS").unwrap_or_default()
+}
+
+#[expect(
+    clippy::disallowed_methods,
+    reason = "a command reads its settings here, once"
+)]
+fn read(name: &str) -> Option<String> {
+    std::env::var(name).ok()
+}

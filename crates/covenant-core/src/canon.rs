@@ -20,7 +20,11 @@ impl Writer {
     pub fn bytes(&mut self, value: &[u8]) -> &mut Self {
         let len = u32::try_from(value.len()).unwrap_or(u32::MAX);
         self.0.extend_from_slice(&len.to_be_bytes());
-        self.0.extend(value.iter().take(usize::try_from(len).unwrap_or(usize::MAX)));
+        self.0.extend(
+            value
+                .iter()
+                .take(usize::try_from(len).unwrap_or(usize::MAX)),
+        );
         self
     }
 
@@ -104,7 +108,10 @@ impl<'a> Reader<'a> {
     /// # Errors
     /// [`CanonError`] when fewer are left.
     pub fn fixed(&mut self, len: usize) -> Result<&'a [u8], CanonError> {
-        let (head, rest) = self.rest.split_at_checked(len).ok_or(CanonError { at: self.at })?;
+        let (head, rest) = self
+            .rest
+            .split_at_checked(len)
+            .ok_or(CanonError { at: self.at })?;
         self.rest = rest;
         self.at = self.at.saturating_add(len);
         Ok(head)
@@ -201,7 +208,11 @@ impl<'a> Reader<'a> {
     /// # Errors
     /// [`CanonError`] when bytes are left over.
     pub const fn end(self) -> Result<(), CanonError> {
-        if self.rest.is_empty() { Ok(()) } else { Err(CanonError { at: self.at }) }
+        if self.rest.is_empty() {
+            Ok(())
+        } else {
+            Err(CanonError { at: self.at })
+        }
     }
 }
 
@@ -209,7 +220,10 @@ impl<'a> Reader<'a> {
 #[must_use]
 pub fn hex(bytes: &[u8]) -> String {
     let digit = |nibble: u8| char::from_digit(u32::from(nibble), 16).unwrap_or('?');
-    bytes.iter().flat_map(|b| [digit(b >> 4), digit(b & 15)]).collect()
+    bytes
+        .iter()
+        .flat_map(|b| [digit(b >> 4), digit(b & 15)])
+        .collect()
 }
 
 /// Bytes of lower-case hexadecimal; `None` for an odd length or another character.
@@ -224,5 +238,7 @@ pub fn unhex(text: &str) -> Option<Vec<u8>> {
     if !pairs.remainder().is_empty() {
         return None;
     }
-    pairs.map(|p| Some(nibble(*p.first()?)? << 4 | nibble(*p.get(1)?)?)).collect()
+    pairs
+        .map(|p| Some(nibble(*p.first()?)? << 4 | nibble(*p.get(1)?)?))
+        .collect()
 }

@@ -65,7 +65,11 @@ impl FromStr for ClauseId {
         }
         let number = digits.parse().or(Err(ClauseIdError))?;
         let id = Self::new(letter, number).ok_or(ClauseIdError)?;
-        if id.to_string() == text { Ok(id) } else { Err(ClauseIdError) }
+        if id.to_string() == text {
+            Ok(id)
+        } else {
+            Err(ClauseIdError)
+        }
     }
 }
 impl LogSafe for ClauseId {}

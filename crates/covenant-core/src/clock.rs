@@ -31,9 +31,14 @@ pub struct SystemClock {
 impl SystemClock {
     /// A clock whose monotonic origin is now.
     #[must_use]
-    #[expect(clippy::disallowed_methods, reason = "the one place that reads the machine's clock")]
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "the one place that reads the machine's clock"
+    )]
     pub fn new() -> Self {
-        Self { origin: std::time::Instant::now() }
+        Self {
+            origin: std::time::Instant::now(),
+        }
     }
 }
 
@@ -44,7 +49,10 @@ impl Default for SystemClock {
 }
 
 impl Clock for SystemClock {
-    #[expect(clippy::disallowed_methods, reason = "the one place that reads the machine's clock")]
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "the one place that reads the machine's clock"
+    )]
     fn now(&self) -> UtcDateTime {
         UtcDateTime::now()
     }
@@ -64,7 +72,9 @@ impl ManualClock {
     /// A clock at this instant, monotonic time at zero.
     #[must_use]
     pub const fn at(now: UtcDateTime) -> Self {
-        Self { hands: Mutex::new((now, Duration::ZERO)) }
+        Self {
+            hands: Mutex::new((now, Duration::ZERO)),
+        }
     }
 
     /// Lets time pass: wall and monotonic time both go forward; saturates at the year 9999.

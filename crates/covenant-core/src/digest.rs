@@ -77,7 +77,10 @@ impl Hasher {
     pub fn finish(self) -> Digest {
         let digest = self.0.finish();
         let mut bytes = [0_u8; 32];
-        bytes.iter_mut().zip(digest.as_ref()).for_each(|(to, from)| *to = *from);
+        bytes
+            .iter_mut()
+            .zip(digest.as_ref())
+            .for_each(|(to, from)| *to = *from);
         Digest(bytes)
     }
 }

@@ -129,7 +129,10 @@ impl LogSafe for Action {}
 
 /// How it ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-#[expect(clippy::exhaustive_enums, reason = "a leaf has these three and no others")]
+#[expect(
+    clippy::exhaustive_enums,
+    reason = "a leaf has these three and no others"
+)]
 pub enum Outcome {
     /// It was done.
     Ok,
@@ -237,19 +240,39 @@ impl Target {
     /// A thing of a tenant.
     #[must_use]
     pub const fn of(tenant: TenantId, kind: &'static str, id: ItemId) -> Self {
-        Self { tenant: Some(tenant), kind, table: None, id: Some(id) }
+        Self {
+            tenant: Some(tenant),
+            kind,
+            table: None,
+            id: Some(id),
+        }
     }
 
     /// A row of a tenant.
     #[must_use]
-    pub const fn row(tenant: TenantId, kind: &'static str, table: &'static str, id: ItemId) -> Self {
-        Self { tenant: Some(tenant), kind, table: Some(table), id: Some(id) }
+    pub const fn row(
+        tenant: TenantId,
+        kind: &'static str,
+        table: &'static str,
+        id: ItemId,
+    ) -> Self {
+        Self {
+            tenant: Some(tenant),
+            kind,
+            table: Some(table),
+            id: Some(id),
+        }
     }
 
     /// A thing of the operator.
     #[must_use]
     pub const fn operator(kind: &'static str, id: ItemId) -> Self {
-        Self { tenant: None, kind, table: None, id: Some(id) }
+        Self {
+            tenant: None,
+            kind,
+            table: None,
+            id: Some(id),
+        }
     }
 }
 

@@ -92,13 +92,18 @@ impl<K> Id<K> {
         random.fill(&mut bytes)?;
         let millis = clock.now().unix_timestamp_nanos() / 1_000_000;
         let millis = u64::try_from(millis).unwrap_or(0);
-        Ok(Self::from_uuid(uuid::Builder::from_unix_timestamp_millis(millis, &bytes).into_uuid()))
+        Ok(Self::from_uuid(
+            uuid::Builder::from_unix_timestamp_millis(millis, &bytes).into_uuid(),
+        ))
     }
 
     /// The id with this UUID, whatever its version.
     #[must_use]
     pub const fn from_uuid(uuid: Uuid) -> Self {
-        Self { uuid, kind: PhantomData }
+        Self {
+            uuid,
+            kind: PhantomData,
+        }
     }
 
     /// The id with these 16 bytes.

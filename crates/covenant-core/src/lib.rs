@@ -25,26 +25,35 @@ pub mod event;
 mod id;
 pub mod log_safe;
 pub mod outbox;
+mod period;
 mod random;
 mod region;
 pub mod sealer;
 mod secret;
+#[cfg(feature = "serde")]
+mod settings;
 mod signer;
+mod zones;
 
 pub use clause::{ClauseId, ClauseIdError};
 pub use clock::{Clock, ManualClock, Monotonic, SystemClock};
 pub use event::{Action, ActorContext, Event, EventSink, Outcome, Prepared, SinkError, Target};
 pub use id::{
-    DecisionId, EventId, Id, IdError, ItemId, ItemIdError, KeyId, LogId, OrderId, SnapshotId,
-    StaffId, StoreId, TenantId, TxnId, UserId, VaultId, kind,
+    DecisionId, EventId, ITEM_ID_LEN_BYTES_MAX, Id, IdError, ItemId, ItemIdError, KeyId, LogId,
+    OrderId, SnapshotId, StaffId, StoreId, TenantId, TxnId, UserId, VaultId, kind,
 };
 pub use log_safe::{LogSafe, Redacted};
 pub use outbox::{OutboxError, OutboxRow, OutboxTx, TxTag};
+pub use period::{
+    Bounds, DayRule, MonthRule, PERIOD_DAYS_MAX, PERIOD_MONTHS_MAX, PERIOD_SECS_MAX, Period,
+    PeriodError, Reading, Window,
+};
 pub use random::{Random, RandomError};
-pub use region::{Region, RegionError, RegionSet};
+pub use region::{REGION_LEN_BYTES_MAX, Region, RegionError, RegionSet};
 pub use sealer::{Owner, Place, Sealer};
 pub use secret::Secret;
 pub use signer::{NoteSigner, SignerError};
+pub use zones::{ZONE_OFFSET_SECS_MAX, Zone, ZoneError};
 
 /// A boxed, `Send` future: what every asynchronous method of a joint returns.
 pub type BoxFuture<'a, T> = std::pin::Pin<Box<dyn Future<Output = T> + Send + 'a>>;

@@ -6,7 +6,17 @@ use std::fmt;
 pub trait LogSafe: fmt::Display {}
 
 macro_rules! log_safe { ($($t:ty),*) => { $(impl LogSafe for $t {})* } }
-log_safe!(bool, u8, u16, u32, u64, usize, i64, time::UtcDateTime, uuid::Uuid);
+log_safe!(
+    bool,
+    u8,
+    u16,
+    u32,
+    u64,
+    usize,
+    i64,
+    time::UtcDateTime,
+    uuid::Uuid
+);
 
 /// Keeps a value out of logs: `Debug` and `Display` print `[redacted]`.
 #[derive(Clone, PartialEq, Eq)]

@@ -12,10 +12,10 @@ pub struct RandomError;
 /// # Contract
 /// In production the bytes are those of the operating system's generator; a test may pass a
 /// seeded source, which must never repeat bytes within a run.
-///
-/// # Errors
-/// [`RandomError`] when the source fails; the buffer's content is then unspecified.
 pub trait Random: Debug + Send + Sync {
     /// Fills the buffer.
+    ///
+    /// # Errors
+    /// [`RandomError`] when the source fails; the buffer's content is then unspecified.
     fn fill(&self, bytes: &mut [u8]) -> Result<(), RandomError>;
 }

@@ -34,7 +34,11 @@ impl RegionSet {
     /// # Errors
     /// [`RegionError::Malformed`] for a name outside `[a-z0-9-]{1,32}`.
     pub fn new<'a>(names: impl IntoIterator<Item = &'a str>) -> Result<Self, RegionError> {
-        names.into_iter().map(well_formed).collect::<Result<_, _>>().map(Self)
+        names
+            .into_iter()
+            .map(well_formed)
+            .collect::<Result<_, _>>()
+            .map(Self)
     }
 
     /// The region of this name.
@@ -84,6 +88,12 @@ impl LogSafe for Region {}
 
 fn well_formed(name: &str) -> Result<Region, RegionError> {
     let fits = (1..=REGION_LEN_BYTES_MAX).contains(&name.len());
-    let clean = name.bytes().all(|b| matches!(b, b'a'..=b'z' | b'0'..=b'9' | b'-'));
-    if fits && clean { Ok(Region(name.into())) } else { Err(RegionError::Malformed) }
+    let clean = name
+        .bytes()
+        .all(|b| matches!(b, b'a'..=b'z' | b'0'..=b'9' | b'-'));
+    if fits && clean {
+        Ok(Region(name.into()))
+    } else {
+        Err(RegionError::Malformed)
+    }
 }

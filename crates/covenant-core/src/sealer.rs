@@ -38,8 +38,14 @@ impl Owner {
             Self::Platform(id) => (4, nil, id),
         };
         let mut bytes = [0_u8; 33];
-        let parts = [class].into_iter().chain(*tenant.as_bytes()).chain(*id.as_bytes());
-        bytes.iter_mut().zip(parts).for_each(|(to, from)| *to = from);
+        let parts = [class]
+            .into_iter()
+            .chain(*tenant.as_bytes())
+            .chain(*id.as_bytes());
+        bytes
+            .iter_mut()
+            .zip(parts)
+            .for_each(|(to, from)| *to = from);
         bytes
     }
 
@@ -90,7 +96,10 @@ impl Purpose {
 
 /// Which layer a seal is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-#[expect(clippy::exhaustive_enums, reason = "the layer byte of SealedValue version 1 is final")]
+#[expect(
+    clippy::exhaustive_enums,
+    reason = "the layer byte of SealedValue version 1 is final"
+)]
 pub enum Layer {
     /// The only one.
     Single,
@@ -142,7 +151,10 @@ impl Place {
         locator: &[u8],
     ) -> Result<Self, PlaceError> {
         let lengths = [collection.len(), field.len(), locator.len()];
-        if lengths.into_iter().any(|len| len > PLACE_PART_LEN_BYTES_MAX) {
+        if lengths
+            .into_iter()
+            .any(|len| len > PLACE_PART_LEN_BYTES_MAX)
+        {
             return Err(PlaceError);
         }
         Ok(Self {
@@ -158,7 +170,11 @@ impl Place {
     /// The same place as one of two layers, under the root of this purpose.
     #[must_use]
     pub fn layered(&self, layer: Layer, purpose: Purpose) -> Self {
-        Self { layer, purpose, ..self.clone() }
+        Self {
+            layer,
+            purpose,
+            ..self.clone()
+        }
     }
 
     /// Whose key seals.
@@ -182,7 +198,14 @@ impl Place {
     /// The context of crypto-envelope 4.2 under this version of the root.
     #[must_use]
     pub fn context(&self, version: KeyId) -> Vec<u8> {
-        let Self { owner, purpose, collection, field, locator, layer } = self;
+        let Self {
+            owner,
+            purpose,
+            collection,
+            field,
+            locator,
+            layer,
+        } = self;
         let mut w = canon::Writer::new();
         w.text("covenant/sealed/1")
             .bytes(version.as_bytes())

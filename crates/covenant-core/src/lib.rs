@@ -24,6 +24,8 @@ pub mod digest;
 pub mod event;
 mod id;
 pub mod log_safe;
+#[cfg(feature = "digest")]
+pub mod note;
 pub mod outbox;
 mod period;
 mod random;
@@ -33,6 +35,10 @@ mod secret;
 #[cfg(feature = "serde")]
 mod settings;
 mod signer;
+#[cfg(feature = "digest")]
+pub mod statement;
+#[cfg(feature = "testing")]
+pub mod testing;
 mod zones;
 
 pub use clause::{ClauseId, ClauseIdError};
@@ -48,6 +54,8 @@ pub use period::{
     Bounds, DayRule, MonthRule, PERIOD_DAYS_MAX, PERIOD_MONTHS_MAX, PERIOD_SECS_MAX, Period,
     PeriodError, Reading, Window,
 };
+#[cfg(feature = "digest")]
+pub use random::SystemRandom;
 pub use random::{Random, RandomError};
 pub use region::{REGION_LEN_BYTES_MAX, Region, RegionError, RegionSet};
 pub use sealer::{Owner, Place, Sealer};

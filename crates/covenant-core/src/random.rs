@@ -19,3 +19,31 @@ pub trait Random: Debug + Send + Sync {
     /// [`RandomError`] when the source fails; the buffer's content is then unspecified.
     fn fill(&self, bytes: &mut [u8]) -> Result<(), RandomError>;
 }
+
+/// The operating system's generator, through `ring`.
+#[cfg(feature = "digest")]
+#[derive(Debug)]
+pub struct SystemRandom(ring::rand::SystemRandom);
+
+#[cfg(feature = "digest")]
+impl SystemRandom {
+    /// The generator; opening it reads nothing.
+    #[must_use]
+    pub fn new() -> Self {
+        Self(ring::rand::SystemRandom::new())
+    }
+}
+
+#[cfg(feature = "digest")]
+impl Default for SystemRandom {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+#[cfg(feature = "digest")]
+impl Random for SystemRandom {
+    fn fill(&self, bytes: &mut [u8]) -> Result<(), RandomError> {
+        ring::rand::SecureRandom::fill(&self.0, bytes).or(Err(RandomError))
+    }
+}

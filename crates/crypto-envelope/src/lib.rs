@@ -1,1 +1,43 @@
-//! Placeholder.
+//! Envelope encryption with provable erase: every value sealed with AES-256-GCM in the C2SP
+//! chunked-encryption format, bound to its place, under a root that one owner has for one purpose;
+//! roots under key-encryption keys that can be destroyed on a planned day (P-12, P-13, P-14, P-16,
+//!
+//!
+//! To seal and open values use [`Envelope`], which is a [`covenant_core::Sealer`]; to seal a field
+//! twice and reveal it on record use [`sensitive`]; to give a backup vault a root that dies on its
+//! day use [`VaultKeys`]; to create tenants and to destroy what is due use [`Keys`]; to check a
+//! sealed value with a root in hand use [`sealed::open_with`]; to seal bytes that are no value of a
+//! place use [`cobblestone`].
+//!
+//! # Features
+//! - `sqlite`, `postgres`: key records in a database of their own.
+//! - `testing`: suites for implementors of [`store::KeyStore`] and [`backend::KekBackend`], and the
+//!   adversary's view of the keys.
+#![forbid(unsafe_code)]
+
+pub mod backend;
+mod cache;
+pub mod cobblestone;
+mod envelope;
+mod error;
+mod group;
+mod keys;
+pub mod record;
+pub mod sealed;
+pub mod sensitive;
+pub mod store;
+mod unlocked;
+mod vault;
+pub mod wrapped;
+
+pub use cache::{CACHE_ENTRIES_MAX, CACHE_TTL_SECS, CACHE_TTL_SECS_MAX};
+pub use envelope::Envelope;
+pub use error::KeyError;
+pub use group::{EPOCH_NAME_LEN_BYTES_MAX, EpochName, GroupName, GroupNameError};
+#[cfg(feature = "testing")]
+pub use keys::SurvivingRoot;
+pub use keys::{
+    DestroyedKey, DestroyedWhat, KeyRecordInfo, Keys, KeysOptions, PLAN_WAIT_DAYS_MIN, TenantRoots,
+};
+pub use unlocked::Unlocked;
+pub use vault::{VaultKey, VaultKeys, VaultRoot};

@@ -1,0 +1,92 @@
+//! Where key-encryption keys live. A KEK never leaves its backend: roots go in to be wrapped, and
+//! wrapped roots to be unwrapped.
+
+pub mod memory;
+
+use std::fmt::Debug;
+use std::path::PathBuf;
+
+use covenant_core::{BoxFuture, KeyId, RandomError, Secret};
+
+use crate::cobblestone::NotAuthentic;
+use crate::wrapped::WrappedKey;
+
+pub use memory::MemoryBackend;
+
+/// Whether a backend has a KEK.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[expect(clippy::exhaustive_enums, reason = "a key is there or it is not")]
+pub enum Presence {
+    /// It can wrap and unwrap.
+    Present,
+    /// Nothing of it is left that the backend could use.
+    Absent,
+}
+
+/// A backend failed.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum BackendError {
+    /// The backend has no such KEK.
+    #[error("the backend has no key {0}")]
+    Absent(KeyId),
+    /// The wrapped root was not made by this KEK for this context.
+    #[error("the wrapped root does not open")]
+    NotAuthentic(#[source] NotAuthentic),
+    /// No randomness.
+    #[error("no randomness for a key")]
+    Random(#[source] RandomError),
+    /// The file of a KEK, or its directory, is not as it must be; the text says in which respect.
+    #[error("{}: {what}", path.display())]
+    Unsafe {
+        /// The file or directory.
+        path: PathBuf,
+        /// What is wrong with it.
+        what: &'static str,
+    },
+    /// The operating system, the module or the network failed.
+    #[error("the key backend failed")]
+    Io(#[source] Box<dyn std::error::Error + Send + Sync>),
+}
+
+/// A backend's answer, later.
+pub type BackendFuture<'a, T> = BoxFuture<'a, Result<T, BackendError>>;
+
+/// Keeps key-encryption keys and works with them.
+///
+/// # Contract
+/// `create` makes a KEK from fresh randomness and is idempotent: when the KEK is there already, it
+/// stays as it is. It returns once the KEK is durable. `unwrap_root` gives back exactly what
+/// `wrap_root` was given, under the same id and context, and fails with
+/// [`BackendError::NotAuthentic`] otherwise. After `destroy` returned, nothing that this KEK
+/// wrapped opens again here, whatever crashes before or after; destroying what is not there
+/// succeeds. `probe` says whether the KEK could still unwrap. Which KEKs may be created or
+/// destroyed is not the backend's business.
+///
+/// # Errors
+/// [`BackendError`]; a failed call may be repeated.
+///
+/// # Implementing
+/// Run `testing::backend_suite` (feature `testing`) against the implementation.
+pub trait KekBackend: Debug + Send + Sync {
+    /// Makes the KEK, unless it is there.
+    fn create(&self, id: KeyId) -> BackendFuture<'_, ()>;
+    /// Wraps a root.
+    fn wrap_root<'a>(
+        &'a self,
+        id: KeyId,
+        context: &'a [u8],
+        root: &'a Secret<[u8; 32]>,
+    ) -> BackendFuture<'a, WrappedKey>;
+    /// Unwraps a root.
+    fn unwrap_root<'a>(
+        &'a self,
+        id: KeyId,
+        context: &'a [u8],
+        wrapped: &'a WrappedKey,
+    ) -> BackendFuture<'a, Secret<[u8; 32]>>;
+    /// Destroys the KEK.
+    fn destroy(&self, id: KeyId) -> BackendFuture<'_, ()>;
+    /// Whether the KEK is there.
+    fn probe(&self, id: KeyId) -> BackendFuture<'_, Presence>;
+}

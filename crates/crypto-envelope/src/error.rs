@@ -1,0 +1,124 @@
+//! What can go wrong with keys, by what the caller can do about it.
+
+use covenant_core::sealer::{DestroyError, OpenError, SealError};
+use covenant_core::{KeyId, RandomError};
+use time::UtcDateTime;
+
+use crate::backend::BackendError;
+use crate::store::StoreError;
+
+/// A key could not be used, made or destroyed.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum KeyError {
+    /// There is no such key; a tenant's roots are made by `create_tenant`, a vault's by
+    /// `vault_root`.
+    #[error("no such key")]
+    Absent,
+    /// The owner has no root for this purpose, ever.
+    #[error("the owner has no root for this purpose")]
+    NoSuchRoot,
+    /// The key's state forbids it; the text is the state.
+    #[error("the key is {0}")]
+    State(&'static str),
+    /// The lease of an unlocked root is over: unlock it again.
+    #[error("the lease of root {0} is over: unlock it again")]
+    LeaseOver(KeyId),
+    /// The wrapped root does not open under its KEK: the key store or the KEK was changed.
+    #[error("root {0} does not open under its key-encryption key")]
+    Damaged(KeyId),
+    /// A value is not what was sealed at its place.
+    #[error("not authentic")]
+    NotAuthentic,
+    /// The value is larger than the cap.
+    #[error("the value is larger than {max} bytes")]
+    TooLarge {
+        /// The cap, in bytes.
+        max: u64,
+    },
+    /// The date lies before the shortest wait (Q-18: seven days).
+    #[error("destruction cannot be planned before {earliest}")]
+    TooSoon {
+        /// The first admissible instant.
+        earliest: UtcDateTime,
+    },
+    /// Another date is planned already, and a plan does not move.
+    #[error("key {key} is planned to be destroyed at {planned}: a plan does not move")]
+    Planned {
+        /// The key.
+        key: KeyId,
+        /// Its planned instant.
+        planned: UtcDateTime,
+    },
+    /// The vault's root lies under the KEK of another backup epoch.
+    #[error("vault root {0} belongs to another backup epoch")]
+    OtherEpoch(KeyId),
+    /// Both layers of sensitive fields would hang on one backend key.
+    #[error("groups standard and sensitive resolve to one backend key")]
+    OneKeyForTwoLayers,
+    /// The KEK has wrapped as many roots as is safe.
+    #[error("key {0} has wrapped as many roots as is safe")]
+    Exhausted(KeyId),
+    /// The backend still has a KEK that it destroyed.
+    #[error("key {0} was destroyed, but its backend still has it")]
+    StillThere(KeyId),
+    /// An info given to `derive` begins like that of the sealing format.
+    #[error("the info is reserved for sealing")]
+    ReservedInfo,
+    /// No randomness for a key, an id or an IV.
+    #[error("no randomness for a key")]
+    Random(#[source] RandomError),
+    /// The key store failed.
+    #[error("the key store is not available")]
+    Store(#[source] StoreError),
+    /// The backend of KEKs failed.
+    #[error("the key backend is not available")]
+    Backend(#[source] BackendError),
+}
+
+impl From<StoreError> for KeyError {
+    fn from(source: StoreError) -> Self {
+        Self::Store(source)
+    }
+}
+impl From<BackendError> for KeyError {
+    fn from(source: BackendError) -> Self {
+        Self::Backend(source)
+    }
+}
+impl From<RandomError> for KeyError {
+    fn from(source: RandomError) -> Self {
+        Self::Random(source)
+    }
+}
+
+impl KeyError {
+    /// The same as an error of [`covenant_core::Sealer::seal`].
+    #[must_use]
+    pub fn into_seal_error(self) -> SealError {
+        match self {
+            Self::Absent => SealError::Key("absent"),
+            Self::NoSuchRoot => SealError::Key("none of its owner's"),
+            Self::State(state) => SealError::Key(state),
+            Self::TooLarge { max } => SealError::TooLarge { max },
+            other => SealError::Unavailable(Box::new(other)),
+        }
+    }
+
+    /// The same as an error of [`covenant_core::Sealer::open`]; a key that does not exist is not
+    /// told from a changed byte.
+    #[must_use]
+    pub fn into_open_error(self) -> OpenError {
+        match self {
+            Self::Absent | Self::NoSuchRoot | Self::NotAuthentic => OpenError::NotAuthentic,
+            Self::State(state) => OpenError::Key(state),
+            other => OpenError::Unavailable(Box::new(other)),
+        }
+    }
+
+    /// The same as an error of [`covenant_core::Sealer::destroy`].
+    #[must_use]
+    pub fn into_destroy_error(self) -> DestroyError {
+        DestroyError::Unavailable(Box::new(self))
+    }
+}

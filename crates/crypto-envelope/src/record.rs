@@ -1,0 +1,203 @@
+//! Records of the key store: a KEK, and one version of a root. Plain data; the rules are with
+//! [`crate::Keys`], the transactions with [`crate::store::KeyStore`].
+
+use covenant_core::sealer::Purpose;
+use covenant_core::{KeyId, OrderId, Owner, TenantId, VaultId};
+use time::UtcDateTime;
+use uuid::Uuid;
+
+use crate::group::GroupName;
+
+/// Where a KEK is in its life.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[expect(
+    clippy::exhaustive_enums,
+    reason = "a new state must be met wherever states are decided"
+)]
+pub enum KekState {
+    /// Recorded; the backend may or may not have it yet. Nothing is wrapped by it.
+    Intended,
+    /// In use.
+    Enabled,
+    /// Buried: its roots are emptied, the backend may or may not have it still.
+    Dying,
+    /// Gone from the backend.
+    Destroyed,
+}
+
+impl KekState {
+    /// Every state, in the order of a life.
+    pub const ALL: [Self; 4] = [Self::Intended, Self::Enabled, Self::Dying, Self::Destroyed];
+
+    /// The name, as it stands in records and messages.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Intended => "intended",
+            Self::Enabled => "enabled",
+            Self::Dying => "dying",
+            Self::Destroyed => "destroyed",
+        }
+    }
+}
+
+/// Where one version of a root is in its life.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[expect(
+    clippy::exhaustive_enums,
+    reason = "a new state must be met wherever states are decided"
+)]
+pub enum RootState {
+    /// Seals and opens.
+    Active,
+    /// Its wrapped bytes are emptied.
+    Destroyed,
+}
+
+impl RootState {
+    /// The name, as it stands in records and messages.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Active => "active",
+            Self::Destroyed => "destroyed",
+        }
+    }
+}
+
+/// A key-encryption key, which itself never leaves its backend.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct KekRecord {
+    /// Its id, in the store as in the backend.
+    pub id: KeyId,
+    /// Which group it serves; a group has one KEK.
+    pub group: GroupName,
+    /// Where it is in its life.
+    pub state: KekState,
+    /// Roots wrapped so far, at most [`crate::wrapped::WRAPS_MAX`].
+    pub wraps: u64,
+    /// When it was recorded.
+    pub created_at: UtcDateTime,
+    /// The instant from which it opens nothing, fixed at creation; `None` when none is planned.
+    pub destroy_at: Option<UtcDateTime>,
+    /// When it was buried.
+    pub destroyed_at: Option<UtcDateTime>,
+}
+
+/// One version of a root.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RootRecord {
+    /// The version's id, in the prefix of every value that it sealed.
+    pub id: KeyId,
+    /// Whose root.
+    pub owner: Owner,
+    /// What for.
+    pub purpose: Purpose,
+    /// The KEK that wraps it.
+    pub kek: KeyId,
+    /// The 77 bytes of a [`crate::wrapped::WrappedKey`]; empty once destroyed.
+    pub wrapped: Vec<u8>,
+    /// Where it is in its life.
+    pub state: RootState,
+    /// When it was minted.
+    pub created_at: UtcDateTime,
+    /// The instant from which it opens nothing; `None` when none is planned.
+    pub destroy_at: Option<UtcDateTime>,
+    /// When it was destroyed.
+    pub destroyed_at: Option<UtcDateTime>,
+}
+
+/// What a carried-out erasure of one data subject left on record.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Erasure {
+    /// The order.
+    pub order: OrderId,
+    /// The tenant.
+    pub tenant: TenantId,
+    /// The data subject.
+    pub subject: Uuid,
+    /// When the roots were destroyed.
+    pub destroyed_at: UtcDateTime,
+    /// The versions destroyed, ascending.
+    pub keys: Vec<KeyId>,
+    /// From when on no copy of them exists anywhere; `None` until that is known.
+    pub complete_by: Option<UtcDateTime>,
+}
+
+/// Takes apart the 33 bytes of [`Owner::encode`]; `None` for bytes that no owner encodes to.
+#[must_use]
+pub fn decode_owner(bytes: &[u8]) -> Option<Owner> {
+    let bytes: &[u8; 33] = bytes.try_into().ok()?;
+    let (class, rest) = bytes.split_first()?;
+    let (tenant, id) = rest.split_first_chunk::<16>()?;
+    let tenant = TenantId::from_bytes(*tenant);
+    let id = Uuid::from_slice(id).ok()?;
+    let owner = match class {
+        1 => Owner::Tenant(tenant),
+        2 => Owner::Subject(tenant, id),
+        3 => Owner::Vault(tenant, VaultId::from_uuid(id)),
+        4 => Owner::Platform(id),
+        _ => return None,
+    };
+    (owner.encode() == *bytes).then_some(owner)
+}
+
+/// The purpose with this name.
+#[must_use]
+pub fn parse_purpose(name: &str) -> Option<Purpose> {
+    use Purpose::{Data, Index, Platform, Sensitive, Subject, Vault};
+    [Data, Index, Sensitive, Subject, Vault, Platform]
+        .into_iter()
+        .find(|p| p.name() == name)
+}
+
+/// Whether an owner of this class has a root for this purpose.
+#[must_use]
+pub const fn has_root(owner: Owner, purpose: Purpose) -> bool {
+    matches!(
+        (owner, purpose),
+        (
+            Owner::Tenant(_),
+            Purpose::Data | Purpose::Index | Purpose::Sensitive
+        ) | (Owner::Subject(..), Purpose::Subject | Purpose::Sensitive)
+            | (Owner::Vault(..), Purpose::Vault)
+            | (Owner::Platform(_), Purpose::Platform)
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn owners_survive_their_encoding() {
+        let (a, b) = (Uuid::from_u128(7), Uuid::from_u128(9));
+        let tenant = TenantId::from_uuid(a);
+        let owners = [
+            Owner::Tenant(tenant),
+            Owner::Subject(tenant, b),
+            Owner::Vault(tenant, VaultId::from_uuid(b)),
+            Owner::Platform(b),
+        ];
+        for owner in owners {
+            assert_eq!(decode_owner(&owner.encode()), Some(owner));
+        }
+    }
+
+    #[test]
+    fn bytes_that_no_owner_encodes_to_are_refused() {
+        let tenant = TenantId::from_uuid(Uuid::from_u128(7));
+        let mut bytes = Owner::Tenant(tenant).encode();
+        for len in [0, 32] {
+            assert_eq!(decode_owner(&bytes[..len]), None);
+        }
+        bytes[32] = 1;
+        assert_eq!(decode_owner(&bytes), None, "a tenant has no second id");
+        bytes[32] = 0;
+        assert_eq!(decode_owner(&bytes), Some(Owner::Tenant(tenant)));
+        for class in [0, 4, 5, 255] {
+            bytes[0] = class;
+            assert_eq!(decode_owner(&bytes), None, "class {class}");
+        }
+    }
+}

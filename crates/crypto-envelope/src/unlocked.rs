@@ -1,0 +1,109 @@
+//! A root in hand: seals, opens and derives without I/O, for as long as its lease runs.
+
+use std::fmt;
+use std::sync::Arc;
+
+use covenant_core::sealer::{OpenError, Purpose, SealError};
+use covenant_core::{KeyId, Owner, Place, Secret};
+
+use crate::cache::{Lease, Terms};
+use crate::cobblestone;
+use crate::error::KeyError;
+use crate::sealed;
+
+/// An unlocked root. Every use checks that the lease still runs, that the root was not destroyed
+/// meanwhile, and that its planned instant has not come.
+#[derive(Clone)]
+pub struct Unlocked {
+    lease: Arc<Lease>,
+    terms: Arc<Terms>,
+}
+
+impl Unlocked {
+    pub(crate) const fn new(lease: Arc<Lease>, terms: Arc<Terms>) -> Self {
+        Self { lease, terms }
+    }
+
+    /// The version of the root.
+    #[must_use]
+    pub fn version(&self) -> KeyId {
+        self.lease.version
+    }
+
+    /// The KEK under which it lies.
+    #[must_use]
+    pub fn kek(&self) -> KeyId {
+        self.lease.kek
+    }
+
+    /// Whose root.
+    #[must_use]
+    pub fn owner(&self) -> Owner {
+        self.lease.owner
+    }
+
+    /// What for.
+    #[must_use]
+    pub fn purpose(&self) -> Purpose {
+        self.lease.purpose
+    }
+
+    /// HKDF-Expand-SHA512(root, info, 32): a key of the caller's own, which outlives the lease.
+    ///
+    /// # Errors
+    /// [`KeyError::LeaseOver`], [`KeyError::State`]; [`KeyError::ReservedInfo`] for an info that
+    /// begins like the sealing format's.
+    pub fn derive(&self, info: &[u8]) -> Result<Secret<[u8; 32]>, KeyError> {
+        self.terms.check(&self.lease)?;
+        if info.starts_with(cobblestone::LABEL_PREFIX) {
+            return Err(KeyError::ReservedInfo);
+        }
+        cobblestone::expand(self.lease.root.expose(), &[info]).ok_or(KeyError::ReservedInfo)
+    }
+
+    /// Seals the bytes at a place of this root's owner and purpose.
+    ///
+    /// # Errors
+    /// [`KeyError::LeaseOver`], [`KeyError::State`], [`KeyError::TooLarge`],
+    /// [`KeyError::NoSuchRoot`] for a place of another owner or purpose, [`KeyError::Random`].
+    pub fn seal(&self, place: &Place, plain: &[u8]) -> Result<Vec<u8>, KeyError> {
+        self.terms.check(&self.lease)?;
+        if !self.serves(place) {
+            return Err(KeyError::NoSuchRoot);
+        }
+        let (root, version) = (self.lease.root.expose(), self.lease.version);
+        sealed::seal_with(root, version, place, plain, &*self.terms.random).map_err(|e| match e {
+            SealError::TooLarge { max } => KeyError::TooLarge { max },
+            _ => KeyError::Random(covenant_core::RandomError),
+        })
+    }
+
+    /// Opens what was sealed at the place.
+    ///
+    /// # Errors
+    /// [`KeyError::LeaseOver`], [`KeyError::State`]; [`KeyError::NotAuthentic`] for everything that
+    /// was not sealed there under this version.
+    pub fn open(&self, place: &Place, sealed: &[u8]) -> Result<Secret<Vec<u8>>, KeyError> {
+        self.terms.check(&self.lease)?;
+        if !self.serves(place) {
+            return Err(KeyError::NotAuthentic);
+        }
+        let (root, version) = (self.lease.root.expose(), self.lease.version);
+        sealed::open_with(root, version, place, sealed).map_err(|e| match e {
+            OpenError::Key(state) => KeyError::State(state),
+            _ => KeyError::NotAuthentic,
+        })
+    }
+
+    fn serves(&self, place: &Place) -> bool {
+        place.owner() == self.lease.owner && place.purpose() == self.lease.purpose
+    }
+}
+
+impl fmt::Debug for Unlocked {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Unlocked")
+            .field("version", &self.lease.version)
+            .finish_non_exhaustive()
+    }
+}

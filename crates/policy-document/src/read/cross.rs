@@ -1,0 +1,277 @@
+//! What must hold between the tables of a document.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use covenant_core::ClauseId;
+use covenant_core::digest::Digest;
+
+use super::errors::Errors;
+use crate::document::Head;
+use crate::store::{Class, Key, KeyDeath, Store, StoreKind};
+use crate::{Attestation, Clause, Deviation, ErrorKind, Ignore, Kind, Name, Position};
+
+/// Ids are unique, references lead somewhere, nothing runs in a circle.
+pub(super) fn graph(classes: &[Class], stores: &[Store], keys: &[Key], errors: &mut Errors<'_>) {
+    unique(
+        classes.iter().map(|class| (&class.id, class.at)),
+        "class",
+        errors,
+    );
+    unique(
+        stores.iter().map(|store| (&store.id, store.at)),
+        "store",
+        errors,
+    );
+    unique(keys.iter().map(|key| (&key.id, key.at)), "key", errors);
+    let class_ids: BTreeSet<&Name> = classes.iter().map(|class| &class.id).collect();
+    let by_id: BTreeMap<&Name, &Store> = stores.iter().map(|store| (&store.id, store)).collect();
+    for class in classes {
+        require(
+            class.parent.iter(),
+            |id| class_ids.contains(id),
+            "class",
+            class.at,
+            errors,
+        );
+    }
+    for store in stores {
+        require(
+            store.classes.iter(),
+            |id| class_ids.contains(id),
+            "class",
+            store.at,
+            errors,
+        );
+        require(
+            store.fed_by.iter(),
+            |id| by_id.contains_key(id),
+            "store",
+            store.at,
+            errors,
+        );
+    }
+    for key in keys {
+        require(
+            key.seals.iter(),
+            |id| by_id.contains_key(id),
+            "store",
+            key.at,
+            errors,
+        );
+        let is_epoch = |id| {
+            by_id
+                .get(id)
+                .is_none_or(|store| store.kind == StoreKind::Epoch)
+        };
+        if key.death == KeyDeath::WithEpoch && !key.seals.iter().all(is_epoch) {
+            let message = format!("key {} has no from and after, yet seals no epochs", key.id);
+            errors.push_at(key.at, ErrorKind::Contradiction, message);
+        }
+    }
+    let parents = classes
+        .iter()
+        .map(|class| (&class.id, class.parent.iter().collect()));
+    cycle(
+        parents.collect(),
+        classes.iter().map(|c| (&c.id, c.at)),
+        "parents",
+        errors,
+    );
+    let feeds = stores
+        .iter()
+        .map(|store| (&store.id, store.fed_by.iter().collect()));
+    cycle(
+        feeds.collect(),
+        stores.iter().map(|s| (&s.id, s.at)),
+        "feeds",
+        errors,
+    );
+}
+
+/// Ids are unique and of one letter; what is repeated is there.
+pub(super) fn clauses(clauses: &[Clause], errors: &mut Errors<'_>) {
+    unique(
+        clauses.iter().map(|clause| (&clause.id, clause.at)),
+        "clause",
+        errors,
+    );
+    let letter = clauses.first().map(|clause| clause.id.letter());
+    let ids: BTreeSet<ClauseId> = clauses.iter().map(|clause| clause.id).collect();
+    for clause in clauses {
+        if Some(clause.id.letter()) != letter {
+            let message = format!("clause {} has another letter than the first", clause.id);
+            errors.push_at(clause.at, ErrorKind::Contradiction, message);
+        }
+        if let Some(repeats) = clause.repeats
+            && (repeats == clause.id || !ids.contains(&repeats))
+        {
+            let message = format!("clause {} repeats {repeats}, which is no other", clause.id);
+            errors.push_at(clause.at, ErrorKind::Unknown, message);
+        }
+    }
+}
+
+/// A deviation is about something that is delivered, an attestation about something that is not
+/// proven; a clause has one of each, a deviation one for each profile.
+pub(super) fn reasons(
+    clauses: &[Clause],
+    deviations: &[Deviation],
+    attestations: &[Attestation],
+    errors: &mut Errors<'_>,
+) {
+    let kinds: BTreeMap<ClauseId, Kind> = clauses.iter().map(|c| (c.id, c.kind)).collect();
+    let mut profiles = BTreeSet::new();
+    for deviation in deviations {
+        match kinds.get(&deviation.clause) {
+            None => unknown_clause(deviation.clause, deviation.at, errors),
+            Some(Kind::Technical | Kind::Partial) => {}
+            Some(Kind::Informational | Kind::Organisational) => {
+                let message = format!("clause {} has no technical part", deviation.clause);
+                errors.push_at(deviation.at, ErrorKind::Contradiction, message);
+            }
+        }
+        if !profiles.insert((deviation.clause, &deviation.profile)) {
+            let message = format!(
+                "clause {} has two deviations of a profile",
+                deviation.clause
+            );
+            errors.push_at(deviation.at, ErrorKind::Duplicate, message);
+        }
+    }
+    for deviation in deviations
+        .iter()
+        .filter(|deviation| deviation.profile.is_some())
+    {
+        if profiles.contains(&(deviation.clause, &None)) {
+            let message = format!(
+                "clause {} deviates in every profile already",
+                deviation.clause
+            );
+            errors.push_at(deviation.at, ErrorKind::Duplicate, message);
+        }
+    }
+    unique(
+        attestations.iter().map(|a| (&a.clause, a.at)),
+        "attestation of",
+        errors,
+    );
+    for attestation in attestations {
+        match kinds.get(&attestation.clause) {
+            None => unknown_clause(attestation.clause, attestation.at, errors),
+            Some(Kind::Technical | Kind::Informational) => {
+                let message = format!("clause {} cannot be attested", attestation.clause);
+                errors.push_at(attestation.at, ErrorKind::Contradiction, message);
+            }
+            Some(Kind::Partial | Kind::Organisational) => {}
+        }
+    }
+}
+
+/// Line numbers lie in the source, are not blank, carry one digest, and serve clauses or an ignore.
+pub(super) fn lines(head: &Head, ignores: &[Ignore], clauses: &[Clause], errors: &mut Errors<'_>) {
+    for number in head
+        .blank
+        .iter()
+        .filter(|number| !is_in_source(**number, head))
+    {
+        let message = format!("blank line {number} is not in the source");
+        errors.push_at(head.at, ErrorKind::Value, message);
+    }
+    let mut ignored = BTreeSet::new();
+    for ignore in ignores {
+        for line in &ignore.lines {
+            place(line.number, head, ignore.at, errors);
+            if !ignored.insert(line.number) {
+                let message = format!("line {} is ignored twice", line.number);
+                errors.push_at(ignore.at, ErrorKind::Duplicate, message);
+            }
+        }
+    }
+    let mut digests: BTreeMap<u32, Digest> = BTreeMap::new();
+    for clause in clauses {
+        for line in &clause.lines {
+            place(line.number, head, clause.at, errors);
+            if ignored.contains(&line.number) {
+                let message = format!(
+                    "line {} serves clause {} and is ignored",
+                    line.number, clause.id
+                );
+                errors.push_at(clause.at, ErrorKind::Contradiction, message);
+            }
+            if *digests.entry(line.number).or_insert(line.digest) != line.digest {
+                let message = format!("line {} has two digests", line.number);
+                errors.push_at(clause.at, ErrorKind::Contradiction, message);
+            }
+        }
+    }
+}
+
+fn place(number: u32, head: &Head, at: Position, errors: &mut Errors<'_>) {
+    if !is_in_source(number, head) {
+        let message = format!("line {number} is not in the source of {} lines", head.lines);
+        errors.push_at(at, ErrorKind::Value, message);
+    } else if head.blank.contains(&number) {
+        errors.push_at(
+            at,
+            ErrorKind::Contradiction,
+            format!("line {number} is blank"),
+        );
+    }
+}
+
+fn is_in_source(number: u32, head: &Head) -> bool {
+    (1..=head.lines).contains(&number)
+}
+
+fn unknown_clause(id: ClauseId, at: Position, errors: &mut Errors<'_>) {
+    errors.push_at(at, ErrorKind::Unknown, format!("there is no clause {id}"));
+}
+
+fn unique<'a, T: Ord + std::fmt::Display + 'a>(
+    ids: impl Iterator<Item = (&'a T, Position)>,
+    what: &str,
+    errors: &mut Errors<'_>,
+) {
+    let mut seen = BTreeSet::new();
+    for (id, at) in ids {
+        if !seen.insert(id) {
+            errors.push_at(
+                at,
+                ErrorKind::Duplicate,
+                format!("{what} {id} is there twice"),
+            );
+        }
+    }
+}
+
+fn require<'a>(
+    ids: impl Iterator<Item = &'a Name>,
+    has: impl Fn(&Name) -> bool,
+    what: &str,
+    at: Position,
+    errors: &mut Errors<'_>,
+) {
+    for id in ids.filter(|id| !has(id)) {
+        errors.push_at(at, ErrorKind::Unknown, format!("there is no {what} {id}"));
+    }
+}
+
+/// Removes what leads nowhere until only circles are left, and what leads into them.
+fn cycle<'a>(
+    mut edges: BTreeMap<&'a Name, BTreeSet<&'a Name>>,
+    places: impl Iterator<Item = (&'a Name, Position)>,
+    what: &str,
+    errors: &mut Errors<'_>,
+) {
+    loop {
+        let live: BTreeSet<&Name> = edges.keys().copied().collect();
+        edges.retain(|_, to| to.iter().any(|name| live.contains(name)));
+        if edges.len() == live.len() {
+            break;
+        }
+    }
+    for (id, at) in places.filter(|(id, _)| edges.contains_key(id)) {
+        let message = format!("{id} leads into a circle of {what}");
+        errors.push_at(at, ErrorKind::Contradiction, message);
+    }
+}

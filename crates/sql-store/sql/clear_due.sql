@@ -1,0 +1,2 @@
+DELETE FROM due
+WHERE tenant = $1 AND kind = $2

@@ -1,0 +1,2 @@
+DELETE FROM due
+WHERE tenant = $1 AND kind = $2 AND key = $3 AND due_at = $4

@@ -1,0 +1,185 @@
+//! Vacuum, checkpoint and copies: on a connection of its own that is never pooled or lent.
+//!
+//! These need one attached database, which VACUUM uses inside, so no other connection may do them.
+//! Statements are static and paths are bound; whoever calls holds the tenant's one Maintenance slot.
+
+use std::fs::File;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use sqlx::{Connection as _, Row as _};
+
+use super::connect::{self, Access, Conn, Opener};
+use super::{Durability, failure, harden};
+use crate::error::Cause;
+use crate::{DbError, OpenError};
+
+/// A connection for maintenance of one SQLite file.
+#[derive(Debug)]
+pub struct Maintenance {
+    conn: Conn,
+    path: PathBuf,
+    durability: Durability,
+}
+
+/// What a checkpoint did.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct CheckpointReport {
+    /// Somebody was reading or writing: the log was not truncated, and old bytes stay in it.
+    pub busy: bool,
+    /// Frames in the write-ahead log; -1 when there is none.
+    pub log_frames: i64,
+    /// Frames moved into the database file; -1 when there is no log.
+    pub moved_frames: i64,
+}
+
+impl Maintenance {
+    /// Opens the connection, which waits up to 5 seconds for locks.
+    ///
+    /// # Errors
+    /// As `Db::open_sqlite`.
+    pub async fn open(path: impl AsRef<Path>, durability: Durability) -> Result<Self, OpenError> {
+        Self::open_waiting(path, durability, Duration::from_secs(5)).await
+    }
+
+    /// Opens the connection, which waits so long for locks.
+    ///
+    /// # Errors
+    /// As `Db::open_sqlite`.
+    pub async fn open_waiting(
+        path: impl AsRef<Path>,
+        durability: Durability,
+        busy_wait: Duration,
+    ) -> Result<Self, OpenError> {
+        let path = connect::existing(path.as_ref())?;
+        let opener = Opener::new(path.clone(), Access::Maintain, durability, busy_wait);
+        Ok(Self {
+            conn: opener.open().await?,
+            path,
+            durability,
+        })
+    }
+
+    /// Rewrites the file without free pages and without gaps in its pages, where deleted content can
+    /// survive `secure_delete`. The old pages are in the log until it is truncated.
+    ///
+    /// # Errors
+    /// [`DbError::Busy`] when somebody holds a lock, [`DbError::Full`], or as the database answers.
+    pub async fn vacuum(&mut self) -> Result<(), DbError> {
+        connect::run(&mut self.conn.raw, "VACUUM").await
+    }
+
+    /// Writes a vacuumed copy of the database, as of one instant, to a file that does not exist yet.
+    /// The copy is readable by its owner only, and durable when this returns, as far as the
+    /// connection's [`Durability`] says.
+    ///
+    /// # Errors
+    /// [`OpenError::Exists`], [`OpenError::Io`], or [`OpenError::Database`]; the file is then gone.
+    pub async fn vacuum_into(&mut self, target: &Path) -> Result<(), OpenError> {
+        let target = connect::create(target, Durability::Off)?;
+        let copied = self.copy_into(&target).await;
+        finish(&target, copied, self.durability)
+    }
+
+    async fn copy_into(&mut self, target: &Path) -> Result<(), OpenError> {
+        let name = target.to_str().ok_or(OpenError::Options {
+            name: "target",
+            why: "UTF-8",
+        })?;
+        let done = sqlx::query("VACUUM INTO $1")
+            .bind(name)
+            .execute(&mut self.conn.raw)
+            .await;
+        Ok(done.map(drop).map_err(|error| failure::db_error(&error))?)
+    }
+
+    /// Copies the file page by page, free pages and gaps with all that they hold, to a file that
+    /// does not exist yet. Fast, and to be used only where nothing was deleted since the last vacuum.
+    ///
+    /// # Errors
+    /// As [`Maintenance::vacuum_into`]; [`DbError::Busy`] inside when somebody writes all the time.
+    pub async fn page_copy(&mut self, target: &Path) -> Result<(), OpenError> {
+        let target = connect::create(target, Durability::Off)?;
+        let copied = self.copy_pages(&target).await;
+        finish(&target, copied, self.durability)
+    }
+
+    async fn copy_pages(&mut self, target: &Path) -> Result<(), OpenError> {
+        let mut to = connect::plain(target).await?;
+        let copied = {
+            let mut to = to
+                .lock_handle()
+                .await
+                .map_err(|error| failure::db_error(&error))?;
+            let from = self.conn.raw.lock_handle().await;
+            let mut from = from.map_err(|error| failure::db_error(&error))?;
+            harden::copy_pages(&mut from, &mut to)
+        };
+        to.close()
+            .await
+            .map_err(|error| failure::db_error(&error))?;
+        copied.map_err(|code| OpenError::Database(failure::by_code(code, Cause::code_only(code))))
+    }
+
+    /// Moves the write-ahead log into the file and cuts it to nothing. The flush is done only when
+    /// the report says that nobody was busy.
+    ///
+    /// # Errors
+    /// As the database answers; being busy is no error.
+    pub async fn checkpoint_truncate(&mut self) -> Result<CheckpointReport, DbError> {
+        let row = sqlx::query("PRAGMA wal_checkpoint(TRUNCATE)").fetch_one(&mut self.conn.raw);
+        let row = row.await.map_err(|error| failure::db_error(&error))?;
+        let column = |at: usize| row.try_get::<i64, _>(at);
+        let busy = column(0).map_err(|error| failure::db_error(&error))?;
+        let log_frames = column(1).map_err(|error| failure::db_error(&error))?;
+        let moved_frames = column(2).map_err(|error| failure::db_error(&error))?;
+        Ok(CheckpointReport {
+            busy: busy != 0,
+            log_frames,
+            moved_frames,
+        })
+    }
+
+    /// The file.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Closes the connection and waits until it is closed.
+    ///
+    /// # Errors
+    /// As the database answers; the connection is closed all the same.
+    pub async fn close(self) -> Result<(), DbError> {
+        self.conn
+            .raw
+            .close()
+            .await
+            .map_err(|error| failure::db_error(&error))
+    }
+}
+
+/// Makes a finished copy durable, or takes an unfinished one away.
+fn finish(
+    target: &Path,
+    copied: Result<(), OpenError>,
+    durability: Durability,
+) -> Result<(), OpenError> {
+    let io = |source| OpenError::Io {
+        path: target.to_owned(),
+        source,
+    };
+    match copied {
+        Ok(()) if durability == Durability::Full => {
+            File::open(target)
+                .and_then(|file| file.sync_all())
+                .map_err(io)?;
+            connect::sync_folder(target).map_err(io)
+        }
+        Ok(()) => Ok(()),
+        Err(error) => {
+            std::fs::remove_file(target).map_err(io)?;
+            Err(error)
+        }
+    }
+}

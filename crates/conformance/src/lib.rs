@@ -1,1 +1,37 @@
-//! Placeholder.
+//! Scenarios that prove each clause of a policy on a running system, and the report.
+//!
+//! A status comes only from a scenario that ran, and that fails on a sabotaged system. To put a
+//! system of your own under test implement [`SubjectFactory`] and [`Subject`]; to run every clause
+//! of some documents on it use [`run`]; to read what a scenario does see [`scenario`]; to judge a
+//! clause from what ran see [`status`]; to write the reports see [`report`].
+//!
+//! Time is virtual: a [`clock::Simulator`] moves core's `ManualClock` from one due instant to the
+//! next, so that six months take milliseconds.
+//!
+//! # Features
+//! - `embedded` (default): the assembled `covenant` on its embedded stores as subject, and the
+//!   binary `conformance`.
+#![forbid(unsafe_code)]
+
+pub mod act;
+pub mod brief;
+pub mod canary;
+pub mod clock;
+pub mod evidence;
+pub mod json;
+pub mod progress;
+mod sabotage;
+pub mod scenario;
+pub mod stage;
+pub mod status;
+mod subject;
+
+pub use act::{Act, ActKind, Seen};
+pub use canary::{Canary, Sightings};
+pub use sabotage::{Sabotage, UnknownSabotage};
+pub use scenario::Scenario;
+pub use stage::{Stage, Stop};
+pub use subject::{
+    BuildError, Can, CrashPoint, NoSubject, Refusal, Subject, SubjectError, SubjectFactory,
+    SubjectInfo,
+};

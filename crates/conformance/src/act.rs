@@ -1,0 +1,394 @@
+//! Acts: what a scenario asks of a system, and what the system answers.
+//!
+//! One closed vocabulary, so that the same scenario runs on any system. A scenario names tenants and
+//! records by numbers of its own; the subject maps them to whatever ids it uses.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
+
+use covenant_core::{ItemId, KeyId, SnapshotId, VaultId};
+use time::UtcDateTime;
+
+use crate::canary::{Canary, Salt};
+
+/// A tenant, by the scenario's own number.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Tenant(pub u16);
+
+/// A record of one tenant, by the scenario's own number.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Record(pub u32);
+
+impl fmt::Display for Tenant {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "tenant {}", self.0)
+    }
+}
+impl fmt::Display for Record {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "record {}", self.0)
+    }
+}
+
+/// A way by which a record can be read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[non_exhaustive]
+pub enum Reader {
+    /// A fresh request.
+    Front,
+    /// A session that was opened, and had read, before.
+    OpenSession,
+    /// Whatever keeps answers: a cache of rows, scopes, keys or handles.
+    Cache,
+    /// Another process on the same stores.
+    SecondProcess,
+    /// A read-only copy of the stores.
+    Replica,
+}
+
+impl Reader {
+    /// Every way.
+    pub const ALL: &'static [Self] = &[
+        Self::Front,
+        Self::OpenSession,
+        Self::Cache,
+        Self::SecondProcess,
+        Self::Replica,
+    ];
+}
+
+/// How often the subject backs up by itself.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Cadence {
+    /// As the policy promises.
+    AsPromised,
+    /// Once a day.
+    Daily,
+    /// Never: only [`Act::BackUp`] makes a backup.
+    Off,
+}
+
+/// What is wrong with the depot of the backups.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum DepotFault {
+    /// Every call fails.
+    Down,
+    /// No object can be created; reading works.
+    Full,
+}
+
+/// Which keys a restore may use.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum KeysAtHand {
+    /// Those of the system.
+    All,
+    /// None: the depot's bytes alone.
+    None,
+}
+
+macro_rules! acts {
+    ($($(#[$doc:meta])* $variant:ident $({ $($(#[$field_doc:meta])* $field:ident : $kind:ty),* $(,)? })?),* $(,)?) => {
+        /// What a scenario asks of a system.
+        #[derive(Debug, Clone, PartialEq, Eq)]
+        #[non_exhaustive]
+        pub enum Act { $($(#[$doc])* $variant $({ $($(#[$field_doc])* $field: $kind),* })?),* }
+
+        /// The kind of an [`Act`], for the list of what a scenario needs.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        #[non_exhaustive]
+        pub enum ActKind { $(#[doc = concat!("[`Act::", stringify!($variant), "`]")] $variant),* }
+
+        impl Act {
+            /// Its kind.
+            #[must_use]
+            pub const fn kind(&self) -> ActKind {
+                match self { $(Self::$variant { .. } => ActKind::$variant),* }
+            }
+        }
+        impl fmt::Display for ActKind {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str(match self { $(Self::$variant => stringify!($variant)),* })
+            }
+        }
+    };
+}
+
+acts! {
+    /// Creates a tenant with an empty database. Answer: [`Seen::Done`].
+    CreateTenant {
+        /// The tenant.
+        tenant: Tenant,
+    },
+    /// Writes a record as a member of the tenant. Answer: [`Seen::Put`].
+    PutRecord {
+        /// The tenant.
+        tenant: Tenant,
+        /// The record, new.
+        record: Record,
+        /// Goes into every text and blob column of content.
+        body: Canary,
+        /// Goes into the especially sensitive field.
+        sensitive: Option<Canary>,
+        /// Goes into an attached file.
+        attachment: Option<Canary>,
+    },
+    /// Replaces the body of a record as a member. Answer: [`Seen::Put`].
+    ChangeRecord {
+        /// The tenant.
+        tenant: Tenant,
+        /// The record.
+        record: Record,
+        /// The new body.
+        body: Canary,
+    },
+    /// Deletes a record to the bin as a member. Answer: [`Seen::Done`].
+    DeleteRecord {
+        /// The tenant.
+        tenant: Tenant,
+        /// The record.
+        record: Record,
+    },
+    /// Takes a record out of the bin as a member. Answer: [`Seen::Done`].
+    RestoreRecord {
+        /// The tenant.
+        tenant: Tenant,
+        /// The record.
+        record: Record,
+    },
+    /// Reads a record as a member, by a fresh request. Answer: [`Seen::Record`].
+    ReadRecord {
+        /// The tenant.
+        tenant: Tenant,
+        /// The record.
+        record: Record,
+    },
+    /// Reads a record by another way. Answer: [`Seen::Record`], or [`Seen::Absent`] when the system
+    /// has no such way.
+    ReadFrom {
+        /// The tenant.
+        tenant: Tenant,
+        /// The record.
+        record: Record,
+        /// By which way.
+        reader: Reader,
+    },
+    /// Opens the especially sensitive field as a member. Answer: [`Seen::Revealed`].
+    RevealSensitive {
+        /// The tenant.
+        tenant: Tenant,
+        /// The record.
+        record: Record,
+    },
+    /// Lists the records that normal reads see. Answer: [`Seen::Records`].
+    ListRecords {
+        /// The tenant.
+        tenant: Tenant,
+    },
+    /// Deletes the tenant's whole database as its administrator. Answer: [`Seen::Done`].
+    DeleteDatabase {
+        /// The tenant.
+        tenant: Tenant,
+    },
+    /// Makes the tenant's database one that has lived: `rows` records under random keys of the seed,
+    /// updates that grow, then `deletes` of them to the bin in one go. None of them has a
+    /// [`Record`] number. Answer: [`Seen::Churned`].
+    Churn {
+        /// The tenant.
+        tenant: Tenant,
+        /// How many records are written.
+        rows: u32,
+        /// How many of them are deleted, at most `rows`.
+        deletes: u32,
+        /// What the keys and contents are drawn from.
+        seed: u64,
+    },
+    /// Backs the tenant up, now. Answer: [`Seen::Snapshot`].
+    BackUp {
+        /// The tenant.
+        tenant: Tenant,
+    },
+    /// Lists the tenant's completed backups, oldest first. Answer: [`Seen::Snapshots`].
+    ListSnapshots {
+        /// The tenant.
+        tenant: Tenant,
+    },
+    /// Restores a backup beside the live tenant, replays what was deleted since, says what can be
+    /// read, and throws the copy away. Answer: [`Seen::Restored`]; a backup that may not or cannot
+    /// be restored any more is [`crate::Refusal::Denied`].
+    RestoreSnapshot {
+        /// The tenant.
+        tenant: Tenant,
+        /// The backup.
+        snapshot: SnapshotId,
+        /// With which keys.
+        keys: KeysAtHand,
+    },
+    /// Sets how often the subject backs up by itself. Answer: [`Seen::Done`].
+    SetCadence {
+        /// How often.
+        cadence: Cadence,
+    },
+    /// Breaks the depot from now on until the instant. Answer: [`Seen::Done`].
+    Fault {
+        /// What is wrong with it.
+        fault: DepotFault,
+        /// Until when.
+        until: UtcDateTime,
+    },
+    /// The wall clock alone has been set to this instant; monotonic time has not moved. The
+    /// simulator has already set the shared clock. Answer: [`Seen::Done`].
+    StepClock {
+        /// The new wall time.
+        to: UtcDateTime,
+    },
+    /// Measures how much of what was written is accounted for. Answer: [`Seen::Coverage`].
+    AuditCoverage {
+        /// The tenant.
+        tenant: Tenant,
+    },
+    /// Lists all living vaults. Answer: [`Seen::Vaults`].
+    ListVaults,
+    /// Tries to open a sealed object of one vault under the root of another (or of the same), with
+    /// nothing else. Answer: [`Seen::Trial`].
+    TryVaultRoot {
+        /// The vault whose object is tried.
+        vault: VaultId,
+        /// The vault whose root is used.
+        root_of: VaultId,
+    },
+    /// Opens, with an opener of its own, the stored value that holds the canary, and tells how it
+    /// was sealed. Answer: [`Seen::Sealing`].
+    DescribeSealing {
+        /// The tenant.
+        tenant: Tenant,
+        /// The record that holds it.
+        record: Record,
+        /// The canary, with its salts.
+        canary: Canary,
+    },
+}
+
+/// What a system answers to an [`Act`].
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Seen {
+    /// It was done.
+    Done,
+    /// The system has no such thing; not the same as [`crate::Refusal::Unsupported`].
+    Absent,
+    /// A record was written.
+    Put(PutSeen),
+    /// A record was read.
+    Record(RecordSeen),
+    /// The sensitive field's content.
+    Revealed(Vec<u8>),
+    /// The records that normal reads see.
+    Records(BTreeSet<Record>),
+    /// The deleted records of a churned database, as one canary that has all their salts.
+    Churned(Canary),
+    /// A backup was completed.
+    Snapshot(SnapshotSeen),
+    /// Completed backups, oldest first.
+    Snapshots(Vec<SnapshotSeen>),
+    /// Numbered records that can be read in the restored copy, with their bodies.
+    Restored(BTreeMap<Record, Vec<u8>>),
+    /// What of the written rows is accounted for.
+    Coverage(CoverageSeen),
+    /// All living vaults.
+    Vaults(Vec<VaultSeen>),
+    /// What a trial opened.
+    Trial(Opening),
+    /// How a value is sealed.
+    Sealing(SealingSeen),
+}
+
+/// What a put tells.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PutSeen {
+    /// The id under which events name the record.
+    pub item: ItemId,
+    /// Salts of the sealed values that hold the body.
+    pub body: Vec<Salt>,
+    /// Salts of the sealed value that holds the sensitive field, of all its layers.
+    pub sensitive: Vec<Salt>,
+    /// Salts of the sealed attachment.
+    pub attachment: Vec<Salt>,
+}
+
+/// What a read tells. The sensitive field is masked in it, so it is not there.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RecordSeen {
+    /// The body.
+    pub body: Vec<u8>,
+    /// The attached file, when there is one.
+    pub attachment: Option<Vec<u8>>,
+}
+
+/// One completed backup.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct SnapshotSeen {
+    /// Its id.
+    pub id: SnapshotId,
+    /// The instant whose state it holds.
+    pub consistent_at: UtcDateTime,
+    /// When it was complete.
+    pub completed_at: UtcDateTime,
+}
+
+/// What of the written rows is accounted for, measured by triggers of the database.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct CoverageSeen {
+    /// Rows that were inserted, updated or deleted.
+    pub touched: u64,
+    /// Those whose transaction has an entry in the log.
+    pub attributed: u64,
+}
+
+/// One living vault.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct VaultSeen {
+    /// Its id.
+    pub vault: VaultId,
+    /// Whose it is.
+    pub tenant: Tenant,
+    /// Which root version seals it.
+    pub root: KeyId,
+}
+
+/// What came of opening something sealed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[expect(
+    clippy::exhaustive_enums,
+    reason = "a sealed thing opens or it does not"
+)]
+pub enum Opening {
+    /// It opened.
+    Opened,
+    /// It did not.
+    Refused,
+}
+
+/// One layer of a sealed value, outermost first, as an independent opener verified it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LayerSeen {
+    /// The cipher, in the spelling of the policies: `aes-256`.
+    pub cipher: String,
+    /// Bits of the key that opened it.
+    pub key_bits: u16,
+    /// The root version under which it opened.
+    pub root: KeyId,
+}
+
+/// How a value is sealed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SealingSeen {
+    /// The layers, outermost first; empty when it is not sealed at all.
+    pub layers: Vec<LayerSeen>,
+    /// Whether the root of the outermost layer, alone, gives the content.
+    pub outer_alone: Opening,
+    /// Columns of content that the live schema declares plain, as `table.column: reason`.
+    pub plain_columns: Vec<String>,
+}

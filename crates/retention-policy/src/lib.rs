@@ -1,1 +1,85 @@
-//! Placeholder.
+//! Says, for any item at any instant, what must be kept, what may go, what must be gone by when,
+//! and why; then removes it and checks the bytes (P-18, P-51, P-52, P-58, R-23).
+//!
+//! To write rules use [`Rules`], or [`RulesFile`] and [`RuleSet::load`]; to judge an item use
+//! [`Retention::evaluate`]; to see the future use [`simulate`]; to collect what goes and have it
+//! approved use [`plan()`] and [`Limits`]; to know whether deletions may trust the clock use
+//! [`ClockGuard`]; to carry out one deletion durably use [`Disposal`]; to bring a restored copy up
+//! to date use [`Ledger`] and [`replay`]; to remove bytes from SQLite files and to look for what is
+//! left use `SqliteFlush` (feature `sqlite`) and `scan` (feature `apply`).
+//!
+//! The default build is pure: no I/O, no async runtime, no database, no cryptography, no clock.
+//!
+//! ```
+//! use covenant_core::TenantId;
+//! use retention_policy::{Item, Moment, Occurrence, Retention, Rules, State};
+//! use time::{Duration, UtcDateTime};
+//!
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! let rules = Rules::new()
+//!     .keep("invoice", "invoice.issued", "P7Y")
+//!     .gone("invoice", "order.closed", "P8Y")
+//!     .build()?;
+//! let tenant = TenantId::derive(&uuid::Uuid::NAMESPACE_DNS, "customer-17");
+//! let issued = UtcDateTime::UNIX_EPOCH;
+//! let events = [Occurrence::new("invoice.issued", issued)];
+//! let item = Item::new(tenant, "invoice", 42_i64, &events);
+//! let verdict = rules.evaluate(&item, &Moment::at(issued + Duration::days(2_000)));
+//! assert_eq!(verdict.state, State::Keep); // and `verdict.because` says why
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! # Features
+//! - `digest`: digest of rules and plans, and the memory ledger; brings `ring`.
+//! - `zones`: civil time zones by name.
+//! - `apply`: the traits that carry out disposals, and the byte scan of files.
+//! - `sqlite`: physical erasure on SQLite through `sql-store`.
+#![cfg_attr(doctest, doc = include_str!("../README.md"))]
+#![forbid(unsafe_code)]
+
+mod builder;
+mod clock_guard;
+mod error;
+mod evaluate;
+mod item;
+pub mod ledger;
+mod lifecycle;
+mod limits;
+mod load;
+mod name;
+mod part;
+mod plan;
+mod probe;
+mod protocol;
+mod rule;
+mod rule_set;
+mod schedule;
+mod simulate;
+mod trigger;
+mod verdict;
+
+pub use builder::Rules;
+pub use clock_guard::{ClockDoubt, ClockGuard, Trust};
+pub use error::{RuleError, RuleErrors};
+pub use evaluate::Retention;
+pub use item::{Item, Moment, STORE_MAIN};
+pub use ledger::{
+    DatabaseFate, Entry, Head, ItemFate, Ledger, LedgerError, LedgerKey, ReplayPlan, replay,
+};
+pub use lifecycle::{DatabaseState, Forbidden, RecordState};
+pub use limits::{Limits, Population, Refused};
+pub use load::{CLASSES_MAX, RULES_MAX, STORES_MAX};
+pub use name::{ClassId, NAME_LEN_BYTES_MAX, NameError, RuleId, StoreName, Trigger};
+pub use part::{DisposalPart, KeyLine, KeyState, LineState, PartItem, Remain, StoreLine};
+pub use plan::{Plan, PlanContext, PlanItem, plan};
+pub use probe::{InvertedProbe, PROBE_LEN_BYTES, Probe};
+pub use protocol::{Disposal, JournalError, ProtocolError, Step, StepOutcome};
+pub use rule::{
+    Act, Bound, CancelSpec, ClassSpec, Limit, Method, Rule, RuleSpec, RulesFile, StoreSpec,
+};
+pub use rule_set::RuleSet;
+pub use schedule::{Slack, flush_after, start_by};
+pub use simulate::{Change, Span, simulate};
+pub use trigger::{BACKUP_COMPLETED, BACKUP_CONSISTENT, Occurrence};
+pub use verdict::{Effect, KeepUntil, Reason, Reasons, State, Unclassified, Verdict, Window};

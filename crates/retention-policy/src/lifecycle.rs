@@ -1,0 +1,161 @@
+//! Which states records and databases go through, and on which events: a pure table.
+
+use covenant_core::Action;
+
+/// The state of a record.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[non_exhaustive]
+pub enum RecordState {
+    /// Anybody allowed can read it.
+    Live,
+    /// In the bin: no normal read sees it, and it can be restored.
+    Binned,
+    /// Its bytes have left the live stores, or must.
+    Purged,
+}
+
+/// The state of a database.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[non_exhaustive]
+pub enum DatabaseState {
+    /// In use.
+    Active,
+    /// No read succeeds.
+    Deleted,
+    /// Its bytes have left the live stores.
+    Purged,
+}
+
+/// No arrow leads out of the state on this event.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("{action} is not possible in state {state}")]
+pub struct Forbidden {
+    state: &'static str,
+    action: Action,
+}
+
+impl RecordState {
+    /// Every state.
+    pub const ALL: [Self; 3] = [Self::Live, Self::Binned, Self::Purged];
+
+    /// The name.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Live => "live",
+            Self::Binned => "binned",
+            Self::Purged => "purged",
+        }
+    }
+
+    /// The state after the event.
+    ///
+    /// # Errors
+    /// [`Forbidden`] when no arrow leads there.
+    // clause: P-51, P-52
+    pub const fn after(self, action: Action) -> Result<Self, Forbidden> {
+        match (self, action) {
+            (Self::Live, Action::RecordDeleted) => Ok(Self::Binned),
+            (Self::Binned, Action::RecordRestored) => Ok(Self::Live),
+            (Self::Binned, Action::RecordManualPurge | Action::RecordPurged)
+            | (Self::Purged, Action::RecordPurged) => Ok(Self::Purged),
+            _ => Err(Forbidden {
+                state: self.name(),
+                action,
+            }),
+        }
+    }
+
+    /// Whether a normal read sees the record.
+    #[must_use]
+    pub const fn is_visible(self) -> bool {
+        matches!(self, Self::Live)
+    }
+}
+
+impl DatabaseState {
+    /// Every state.
+    pub const ALL: [Self; 3] = [Self::Active, Self::Deleted, Self::Purged];
+
+    /// The name.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Active => "active",
+            Self::Deleted => "deleted",
+            Self::Purged => "purged",
+        }
+    }
+
+    /// The state after the event. `database.restored` leads back only through the restore gate.
+    ///
+    /// # Errors
+    /// [`Forbidden`] when no arrow leads there.
+    pub const fn after(self, action: Action) -> Result<Self, Forbidden> {
+        match (self, action) {
+            (Self::Active, Action::DatabaseDeleted) => Ok(Self::Deleted),
+            (Self::Deleted, Action::DatabasePurged) => Ok(Self::Purged),
+            (Self::Deleted | Self::Purged, Action::DatabaseRestored) => Ok(Self::Active),
+            _ => Err(Forbidden {
+                state: self.name(),
+                action,
+            }),
+        }
+    }
+
+    /// Whether any read may succeed: from the commit of the deletion on, none.
+    // clause: P-58
+    #[must_use]
+    pub const fn is_readable(self) -> bool {
+        matches!(self, Self::Active)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn records_take_these_arrows_and_no_others() {
+        use RecordState::{Binned, Live, Purged};
+        let allowed = [
+            (Live, Action::RecordDeleted, Binned),
+            (Binned, Action::RecordRestored, Live),
+            (Binned, Action::RecordManualPurge, Purged),
+            (Binned, Action::RecordPurged, Purged),
+            (Purged, Action::RecordPurged, Purged),
+        ];
+        for state in RecordState::ALL {
+            for &action in Action::ALL {
+                let to = allowed.iter().find(|(s, a, _)| (*s, *a) == (state, action));
+                assert_eq!(
+                    state.after(action).ok(),
+                    to.map(|to| to.2),
+                    "{state:?} {action}"
+                );
+            }
+        }
+    }
+
+    #[test]
+    fn databases_take_these_arrows_and_no_others() {
+        use DatabaseState::{Active, Deleted, Purged};
+        let allowed = [
+            (Active, Action::DatabaseDeleted, Deleted),
+            (Deleted, Action::DatabasePurged, Purged),
+            (Deleted, Action::DatabaseRestored, Active),
+            (Purged, Action::DatabaseRestored, Active),
+        ];
+        for state in DatabaseState::ALL {
+            for &action in Action::ALL {
+                let to = allowed.iter().find(|(s, a, _)| (*s, *a) == (state, action));
+                assert_eq!(
+                    state.after(action).ok(),
+                    to.map(|to| to.2),
+                    "{state:?} {action}"
+                );
+            }
+        }
+        assert!(Active.is_readable() && !Deleted.is_readable() && !Purged.is_readable());
+    }
+}

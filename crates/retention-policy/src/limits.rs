@@ -1,0 +1,143 @@
+//! How much one plan may dispose of, and what else makes it inadmissible.
+
+use std::collections::BTreeMap;
+
+use covenant_core::TenantId;
+
+use crate::Plan;
+
+/// Caps on one plan; `None` is no cap.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Limits {
+    /// Most items.
+    pub items_max: Option<u64>,
+    /// Most bytes, by the sizes of the items.
+    pub bytes_max: Option<u64>,
+    /// Most items of a class in percent of all that are there, per tenant and in total.
+    pub percent_max: Option<u8>,
+}
+
+/// How many items of each class each tenant has.
+pub type Population = BTreeMap<(TenantId, String), u64>;
+
+/// Why a plan is not carried out; nothing was done.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum Refused {
+    /// The plan is not the one that was approved.
+    #[error("the plan is not the one that was approved")]
+    HashMoved,
+    /// The rules are not those of the plan, or have no digest.
+    #[error("the rules are not those that the plan was made under")]
+    RulesMoved,
+    /// Too many items.
+    #[error("the plan has {found} items, the limit is {max}")]
+    Items {
+        /// In the plan.
+        found: u64,
+        /// The cap.
+        max: u64,
+    },
+    /// Too many bytes.
+    #[error("the plan has {found} bytes, the limit is {max}")]
+    Bytes {
+        /// In the plan.
+        found: u64,
+        /// The cap.
+        max: u64,
+    },
+    /// Too great a part of a class.
+    #[error(
+        "the plan has {found} of {population} items of a class, the limit is {percent} percent"
+    )]
+    Percent {
+        /// Whose items; `None` for all tenants together.
+        tenant: Option<TenantId>,
+        /// The class.
+        class: String,
+        /// In the plan.
+        found: u64,
+        /// All that are there.
+        population: u64,
+        /// The cap.
+        percent: u8,
+    },
+}
+
+impl Limits {
+    /// Checks the plan against the caps; a class without a population counts as empty, so that a
+    /// percentage of the unknown is never allowed.
+    ///
+    /// # Errors
+    /// [`Refused`], for the first cap that is exceeded.
+    pub fn check(&self, plan: &Plan, population: &Population) -> Result<(), Refused> {
+        let Self {
+            items_max,
+            bytes_max,
+            percent_max,
+        } = *self;
+        let items = u64::try_from(plan.items().len()).unwrap_or(u64::MAX);
+        if let Some(max) = items_max.filter(|max| items > *max) {
+            return Err(Refused::Items { found: items, max });
+        }
+        let bytes = plan
+            .items()
+            .iter()
+            .fold(0_u64, |sum, item| sum.saturating_add(item.bytes));
+        if let Some(max) = bytes_max.filter(|max| bytes > *max) {
+            return Err(Refused::Bytes { found: bytes, max });
+        }
+        percent_max.map_or(Ok(()), |percent| check_percent(plan, population, percent))
+    }
+}
+
+impl Plan {
+    /// Whether the plan may be carried out: it is the approved one, the rules are still the same,
+    /// and no limit is exceeded.
+    ///
+    /// # Errors
+    /// [`Refused`]; nothing may be done then.
+    #[cfg(feature = "digest")]
+    pub fn admit(
+        &self,
+        approved: &covenant_core::digest::Digest,
+        rules: &dyn crate::Retention,
+        limits: &Limits,
+        population: &Population,
+    ) -> Result<(), Refused> {
+        if self.hash() != *approved {
+            return Err(Refused::HashMoved);
+        }
+        if self.rules().is_none() || self.rules() != rules.digest() {
+            return Err(Refused::RulesMoved);
+        }
+        limits.check(self, population)
+    }
+}
+
+fn check_percent(plan: &Plan, population: &Population, percent: u8) -> Result<(), Refused> {
+    let mut going: BTreeMap<(Option<TenantId>, &str), u64> = BTreeMap::new();
+    for item in plan.items() {
+        for tenant in [Some(item.tenant), None] {
+            let count = going.entry((tenant, &item.class)).or_default();
+            *count = count.saturating_add(1);
+        }
+    }
+    for ((tenant, class), found) in going {
+        let there = population
+            .iter()
+            .filter(|((owner, of), _)| of == class && tenant.is_none_or(|tenant| tenant == *owner))
+            .fold(0_u64, |sum, (_, count)| sum.saturating_add(*count));
+        if found.saturating_mul(100) > there.saturating_mul(u64::from(percent)) {
+            let class = class.to_owned();
+            return Err(Refused::Percent {
+                tenant,
+                class,
+                found,
+                population: there,
+                percent,
+            });
+        }
+    }
+    Ok(())
+}

@@ -73,3 +73,57 @@ impl FromStr for ClauseId {
     }
 }
 impl LogSafe for ClauseId {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn texts() {
+        for text in ["P-01", "P-51", "R-100", "Z-999", "A-10"] {
+            assert_eq!(
+                text.parse::<ClauseId>().map(|id| id.to_string()),
+                Ok(text.to_owned())
+            );
+        }
+        for text in [
+            "",
+            "P",
+            "P-",
+            "P-1",
+            "P-00",
+            "P-000",
+            "P-001",
+            "P-051",
+            "P-1000",
+            "p-51",
+            "PP-51",
+            "P51",
+            "P_51",
+            "P-5a",
+            "P-+5",
+            " P-51",
+            "P-51 ",
+            "\u{c4}-51",
+            "P-\u{661}1",
+            "prodb.P-51",
+        ] {
+            assert_eq!(text.parse::<ClauseId>(), Err(ClauseIdError), "{text}");
+        }
+    }
+
+    #[test]
+    fn parts_and_order() {
+        let id = ClauseId::new('R', 7).unwrap();
+        assert_eq!((id.letter(), id.number()), ('R', 7));
+        assert!(ClauseId::new('P', 99) < ClauseId::new('P', 100));
+        assert!(ClauseId::new('P', 999) < ClauseId::new('Q', 1));
+        for none in [
+            ClauseId::new('r', 7),
+            ClauseId::new('R', 0),
+            ClauseId::new('R', 1_000),
+        ] {
+            assert_eq!(none, None);
+        }
+    }
+}

@@ -109,3 +109,41 @@ impl Clock for ManualClock {
         self.hands.lock().unwrap_or_else(PoisonError::into_inner).1
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use time::macros::utc_datetime as at;
+
+    #[test]
+    fn wall_and_monotonic_time_move_apart() {
+        let clock = ManualClock::at(at!(2026-01-01 0:00));
+        clock.advance(Duration::from_secs(60));
+        assert_eq!(
+            (clock.now(), clock.monotonic()),
+            (at!(2026-01-01 0:01), Duration::from_secs(60))
+        );
+        clock.step(at!(2025-01-01 0:00));
+        assert_eq!(
+            (clock.now(), clock.monotonic()),
+            (at!(2025-01-01 0:00), Duration::from_secs(60))
+        );
+        clock.advance_to(at!(2025-01-01 0:01));
+        assert_eq!(clock.monotonic(), Duration::from_secs(120));
+        clock.advance_to(at!(2024-01-01 0:00));
+        assert_eq!(
+            (clock.now(), clock.monotonic()),
+            (at!(2025-01-01 0:01), Duration::from_secs(120))
+        );
+    }
+
+    #[test]
+    fn time_ends_at_the_end_of_the_calendar() {
+        let clock = ManualClock::at(at!(9999-12-31 0:00));
+        clock.advance(Duration::MAX);
+        assert_eq!(
+            (clock.now(), clock.monotonic()),
+            (UtcDateTime::MAX, Duration::MAX)
+        );
+    }
+}

@@ -446,3 +446,63 @@ pub trait EventSink: Debug + Send + Sync {
     /// Records the event durably, by itself.
     fn emit(&self, event: Event) -> BoxFuture<'_, Result<EventId, SinkError>>;
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_action_has_one_name_and_reads_back() {
+        let mut names = std::collections::BTreeSet::new();
+        for action in Action::ALL {
+            let name = action.name();
+            assert!(names.insert(name), "{name} is there twice");
+            assert_eq!(name.parse::<Action>().ok(), Some(*action));
+            let parts = name.split('.').collect::<Vec<_>>();
+            let clean = |part: &&str| {
+                !part.is_empty() && part.bytes().all(|b| b.is_ascii_lowercase() || b == b'_')
+            };
+            assert!(parts.len() == 2 && parts.iter().all(clean), "{name}");
+        }
+        for unknown in [
+            "",
+            "record",
+            "record.Deleted",
+            "record.deleted ",
+            "record..deleted",
+        ] {
+            assert!(unknown.parse::<Action>().is_err(), "{unknown}");
+        }
+    }
+
+    #[test]
+    fn content_is_not_printed() {
+        let id = EventId::from_bytes([1; 16]);
+        let tenant = TenantId::from_bytes([2; 16]);
+        let address = IpAddr::from([203, 0, 113, 77]);
+        let item = ItemId::from(5);
+        let event = Event::new(
+            id,
+            UtcDateTime::UNIX_EPOCH,
+            ActorContext::member(Uuid::nil(), address),
+            Action::RecordDeleted,
+            Target::of(tenant, "record", item.clone()),
+            Outcome::Ok,
+        )
+        .with_change(Change {
+            column: item,
+            before: Some(Redacted(b"before-marker".to_vec())),
+            after: Some(Redacted(b"after-marker".to_vec())),
+        });
+        let printed = format!("{event:?} {event:#?}");
+        for content in [
+            "203.0.113.77",
+            "before-marker",
+            "98, 101, 102",
+            "after-marker",
+        ] {
+            assert!(!printed.contains(content), "{content} is printed");
+        }
+        assert!(printed.contains("[redacted]") && printed.contains(&id.to_string()));
+    }
+}

@@ -97,3 +97,61 @@ fn well_formed(name: &str) -> Result<Region, RegionError> {
         Err(RegionError::Malformed)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_region_comes_only_out_of_its_set() {
+        let set = RegionSet::new(["jp-east", "eu-1"]).unwrap();
+        let region = set.region("jp-east").unwrap();
+        assert_eq!(
+            (region.as_str(), region.to_string().as_str()),
+            ("jp-east", "jp-east")
+        );
+        assert!(set.contains(&region));
+        assert_eq!(
+            set.region("us-1"),
+            Err(RegionError::Unlisted("us-1".to_owned()))
+        );
+        let names: Vec<_> = set.iter().map(Region::as_str).collect();
+        assert_eq!(names, ["eu-1", "jp-east"]);
+        let other = RegionSet::new(["us-1"]).unwrap();
+        assert!(!other.contains(&region));
+    }
+
+    #[test]
+    fn malformed_names_are_refused() {
+        let longest = "r".repeat(REGION_LEN_BYTES_MAX);
+        assert!(
+            RegionSet::new([longest.as_str()])
+                .unwrap()
+                .region(&longest)
+                .is_ok()
+        );
+        let too_long = "r".repeat(REGION_LEN_BYTES_MAX + 1);
+        for name in [
+            "",
+            "EU",
+            "eu 1",
+            "eu/1",
+            "../eu",
+            "eu_1",
+            "\u{e9}u",
+            "eu\n",
+            too_long.as_str(),
+        ] {
+            assert_eq!(
+                RegionSet::new([name]),
+                Err(RegionError::Malformed),
+                "{name:?}"
+            );
+            assert_eq!(
+                RegionSet::default().region(name),
+                Err(RegionError::Malformed),
+                "{name:?}"
+            );
+        }
+    }
+}

@@ -326,3 +326,90 @@ pub trait Sealer: Debug + Send + Sync {
         order: &'a DestroyOrder,
     ) -> BoxFuture<'a, Result<Destroyed, DestroyError>>;
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::canon::hex;
+
+    fn place(owner: Owner, collection: &str, field: &str, locator: &[u8]) -> Place {
+        Place::new(owner, Purpose::Data, collection, field, locator).unwrap()
+    }
+
+    #[test]
+    fn contexts_are_the_documented_bytes() {
+        let tenant = TenantId::from_bytes([0x11; 16]);
+        let version = KeyId::from_bytes([0x22; 16]);
+        let context = place(Owner::Tenant(tenant), "t", "c", b"\x07").context(version);
+        let expect = [
+            "00000011636f76656e616e742f7365616c65642f31",
+            "00000010",
+            &"22".repeat(16),
+            "0000002101",
+            &"11".repeat(16),
+            &"00".repeat(16),
+            "0000000464617461",
+            "0000000174",
+            "0000000163",
+            "0000000107",
+            "0000000100",
+        ];
+        assert_eq!(hex(&context), expect.concat());
+    }
+
+    #[test]
+    fn no_two_places_have_one_context() {
+        let (a, b) = (TenantId::from_bytes([1; 16]), TenantId::from_bytes([2; 16]));
+        let (x, y) = (Uuid::from_u128(3), Uuid::from_u128(4));
+        let owners = [
+            Owner::Tenant(a),
+            Owner::Tenant(b),
+            Owner::Subject(a, x),
+            Owner::Subject(a, y),
+            Owner::Subject(b, x),
+            Owner::Vault(a, VaultId::from_uuid(x)),
+            Owner::Platform(x),
+        ];
+        let mut contexts = std::collections::BTreeSet::new();
+        let mut count = 0;
+        for owner in owners {
+            for (collection, field, locator) in [
+                ("ab", "c", "d"),
+                ("a", "bc", "d"),
+                ("ab", "", "cd"),
+                ("", "abc", "d"),
+            ] {
+                let place = place(owner, collection, field, locator.as_bytes());
+                let places = [
+                    place.clone(),
+                    place.layered(Layer::Outer, Purpose::Data),
+                    place.layered(Layer::Inner, Purpose::Data),
+                    place.layered(Layer::Inner, Purpose::Sensitive),
+                ];
+                for place in places {
+                    for version in [1, 2] {
+                        count += 1;
+                        contexts.insert(place.context(KeyId::from_bytes([version; 16])));
+                    }
+                }
+            }
+        }
+        assert_eq!(contexts.len(), count);
+        assert!(contexts.iter().all(|c| c.len() <= PLACE_LEN_BYTES_MAX));
+    }
+
+    #[test]
+    fn parts_are_bounded_and_so_is_the_context() {
+        let owner = Owner::Platform(Uuid::nil());
+        let longest = "x".repeat(PLACE_PART_LEN_BYTES_MAX);
+        let place = place(owner, &longest, &longest, longest.as_bytes());
+        assert!(place.context(KeyId::from_bytes([0; 16])).len() <= PLACE_LEN_BYTES_MAX);
+        let over = "x".repeat(PLACE_PART_LEN_BYTES_MAX + 1);
+        for (collection, field, locator) in
+            [(over.as_str(), "", ""), ("", &over, ""), ("", "", &over)]
+        {
+            let place = Place::new(owner, Purpose::Data, collection, field, locator.as_bytes());
+            assert_eq!(place, Err(PlaceError));
+        }
+    }
+}

@@ -34,3 +34,33 @@ impl<T: Zeroize> fmt::Debug for Secret<T> {
         f.write_str("[secret]")
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    use super::*;
+
+    #[test]
+    fn a_secret_is_never_printed() {
+        let mut secret = Secret::new(vec![0xab_u8; 4]);
+        assert_eq!(format!("{secret:?} {secret:#?}"), "[secret] [secret]");
+        secret.expose_mut().push(1);
+        assert_eq!(secret.expose().len(), 5);
+    }
+
+    #[test]
+    fn a_secret_is_wiped_once_when_dropped() {
+        static WIPED: AtomicUsize = AtomicUsize::new(0);
+        struct Counted;
+        impl Zeroize for Counted {
+            fn zeroize(&mut self) {
+                WIPED.fetch_add(1, Ordering::Relaxed);
+            }
+        }
+        let secret = Secret::new(Counted);
+        assert_eq!(WIPED.load(Ordering::Relaxed), 0);
+        drop(secret);
+        assert_eq!(WIPED.load(Ordering::Relaxed), 1);
+    }
+}

@@ -9,11 +9,24 @@
 //! The crate has no I/O, no async runtime and no global state. Traits with asynchronous methods
 //! return [`BoxFuture`], so that every one of them is object-safe and its futures are `Send`.
 //!
+//! ```
+//! use covenant_core::{Period, Reading};
+//! use time::macros::utc_datetime;
+//!
+//! let deleted = utc_datetime!(2026-01-31 12:00);
+//! let bin: Period = "P30D".parse()?;
+//! let window = bin.resolve(deleted, &Reading::default())?;
+//! // a floor keeps until the latest reading, a ceiling is met by the earliest
+//! assert_eq!(window.earliest, utc_datetime!(2026-03-02 12:00));
+//! assert_eq!(window.latest, utc_datetime!(2026-03-03 0:00));
+//! # Ok::<(), covenant_core::PeriodError>(())
+//! ```
+//!
 //! # Features
 //! - `digest`: SHA-256, the C2SP note codec and the statement format; brings `ring`.
 //! - `zones`: civil time zones by name; brings `jiff`'s database behind one adapter.
 //! - `serde`: settings types read from policy and rule files.
-//! - `testing`: [`ManualClock`] fixtures and suites for implementors.
+//! - `testing`: suites for implementors of the joints, a seeded [`Random`], a sink in memory.
 #![forbid(unsafe_code)]
 
 pub mod canon;

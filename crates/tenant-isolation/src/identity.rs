@@ -14,6 +14,7 @@ use crate::TenantRecord;
 /// Length of an identity in bytes.
 pub const IDENTITY_LEN_BYTES: usize = 126;
 const MAC_LEN_BYTES: usize = 32;
+const GENERATION_AT_BYTES: usize = 40;
 const REGION_FIELD_LEN_BYTES: usize = 32;
 const MAGIC: &[u8; 8] = b"COVSTID1";
 const LABEL: &[u8] = b"covenant/store-identity/v1\0";
@@ -143,6 +144,31 @@ impl StoreIdentity {
             }
         }
         Ok(())
+    }
+
+    /// Checks that the bytes are the identity of this store, of this generation or an older one: what
+    /// a restored copy carries.
+    ///
+    /// # Errors
+    /// [`IdentityMismatch`], as [`StoreIdentity::verify`]; `generation` for a later one.
+    pub fn verify_older(&self, bytes: &[u8], key: &IdentityKey) -> Result<(), IdentityMismatch> {
+        let mut reader = canon::Reader::new(bytes);
+        let generation = reader
+            .fixed(GENERATION_AT_BYTES)
+            .and_then(|_| reader.u64())
+            .or(Err(IdentityMismatch { field: "length" }))?;
+        Self {
+            generation,
+            ..self.clone()
+        }
+        .verify(bytes, key)?;
+        if generation <= self.generation {
+            Ok(())
+        } else {
+            Err(IdentityMismatch {
+                field: "generation",
+            })
+        }
     }
 
     fn body(&self, key: &IdentityKey) -> Vec<u8> {
@@ -362,6 +388,21 @@ mod tests {
             },
             "region",
         );
+    }
+
+    #[test]
+    fn an_older_generation_is_accepted_only_as_a_copy_to_restore() {
+        let (older, newer) = (identity(), identity().raised());
+        assert_eq!(newer.verify_older(&older.seal(&key()), &key()), Ok(()));
+        assert_eq!(newer.verify_older(&newer.seal(&key()), &key()), Ok(()));
+        let field = |bytes: &[u8]| older.verify_older(bytes, &key()).unwrap_err().field();
+        assert_eq!(field(&newer.seal(&key())), "generation");
+        assert_eq!(field(&[0; 40]), "length");
+        let other = StoreIdentity {
+            tenant: TenantId::from_uuid(id(0x0b)),
+            ..identity()
+        };
+        assert_eq!(field(&other.seal(&key())), "tenant");
     }
 
     #[test]

@@ -1,0 +1,1 @@
+SELECT count(*) AS n FROM access_decision WHERE tenant = $1

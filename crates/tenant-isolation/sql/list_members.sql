@@ -1,0 +1,1 @@
+SELECT member, role FROM tenant_member WHERE tenant = $1 ORDER BY member

@@ -1,0 +1,1 @@
+SELECT id, region, state, epoch, store, generation, created_at FROM tenant ORDER BY id

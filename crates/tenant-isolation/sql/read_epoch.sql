@@ -1,0 +1,1 @@
+SELECT epoch FROM tenant WHERE id = $1

@@ -1,0 +1,1 @@
+SELECT record FROM covenant_identity WHERE id = 1

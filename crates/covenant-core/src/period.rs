@@ -454,19 +454,20 @@ enum Fit {
 /// The same-numbered day so many months later, or the last day of a month that is too short.
 fn add_months(date: Date, months: u32) -> Result<(Date, Fit), PeriodError> {
     let out_of_range = PeriodError::OutOfRange;
-    let (year, month, day) = date.to_calendar_date();
     let months = i32::try_from(months).or(Err(out_of_range))?;
-    let index = i32::from(u8::from(month))
-        .saturating_sub(1)
-        .saturating_add(months);
-    let year = year.saturating_add(index / 12);
-    let month = u8::try_from(index % 12)
+    let index = date
+        .year()
+        .saturating_mul(12)
+        .saturating_add(i32::from(u8::from(date.month())));
+    let index = index.saturating_sub(1).saturating_add(months);
+    let month = u8::try_from(index.rem_euclid(12))
         .or(Err(out_of_range))?
         .saturating_add(1);
     let month = time::Month::try_from(month).or(Err(out_of_range))?;
+    let year = index.div_euclid(12);
     let (day, fit) = match month.length(year) {
-        length if day > length => (length, Fit::Short),
-        _ => (day, Fit::Same),
+        length if date.day() > length => (length, Fit::Short),
+        _ => (date.day(), Fit::Same),
     };
     Ok((
         Date::from_calendar_date(year, month, day).or(Err(out_of_range))?,

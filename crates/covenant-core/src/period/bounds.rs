@@ -71,7 +71,9 @@ impl Period {
         if self.months == 0 {
             return (self.days, self.days.saturating_add(end_of_day));
         }
-        for ((first, first_len), (last, last_len)) in months_from(0).zip(months_from(self.months)) {
+        for start in 0..CYCLE_MONTHS {
+            let (first, first_len) = month(start);
+            let (last, last_len) = month(start.saturating_add(self.months));
             let span = last.saturating_sub(first);
             fewest = fewest.min(span);
             most = most.max(span.saturating_add(end_of_day));
@@ -88,25 +90,15 @@ impl Period {
     }
 }
 
-/// A whole cycle of months, the first of them so many after January 2000: the day number of the
-/// first of each, and its length in days.
-fn months_from(index: u32) -> impl Iterator<Item = (u32, u32)> {
-    let (year, month) = year_and_month(index);
-    let first = Date::from_calendar_date(year, month, 1).map_or(0, Date::to_julian_day);
-    let mut next = u32::try_from(first).unwrap_or(0);
-    (index..index.saturating_add(CYCLE_MONTHS)).map(move |index| {
-        let (year, month) = year_and_month(index);
-        let (first, length) = (next, u32::from(month.length(year)));
-        next = next.saturating_add(length);
-        (first, length)
-    })
-}
-
-fn year_and_month(index: u32) -> (i32, Month) {
+/// Day number of the first of a month, counted from January 2000, and the month's length in days.
+fn month(index: u32) -> (u32, u32) {
     let year = i32::try_from(index / 12).unwrap_or(0).saturating_add(2000);
+    let number = u8::try_from(index % 12).unwrap_or(0).saturating_add(1);
+    let month = Month::try_from(number).unwrap_or(Month::January);
+    let first = Date::from_calendar_date(year, month, 1).map_or(0, Date::to_julian_day);
     (
-        year,
-        Month::January.nth_next(u8::try_from(index % 12).unwrap_or(0)),
+        u32::try_from(first).unwrap_or(0),
+        u32::from(month.length(year)),
     )
 }
 

@@ -13,7 +13,7 @@ use covenant_core::digest::Digest;
 use crate::source::{Source, SourceError, SourceFile};
 
 pub use fault::{FaultDepot, Faults};
-pub use stage::{Stage, a_month, six_months, stage};
+pub use stage::{Stage, a_month, at, six_months, stage};
 pub use suite::{SuiteError, backups_suite, depot_suite};
 
 /// Files in memory as a source.

@@ -1,16 +1,12 @@
 //! One error at each call of the depot, during a backup and during an expiry: nothing is committed,
 //! or all of it, and the next run succeeds.
 
-use backup_engine::testing::{MemorySource, six_months, stage};
+use backup_engine::testing::{MemorySource, at, six_months, stage};
 use backup_engine::{Backups as _, Depot as _, Domain, LogHead};
 use covenant_core::TenantId;
 use time::Duration;
 
 type Outcome = Result<(), Box<dyn std::error::Error>>;
-
-fn at(text: &str) -> time::UtcDateTime {
-    time::UtcDateTime::parse(text, &time::format_description::well_known::Rfc3339).unwrap()
-}
 
 const HEAD: LogHead = LogHead {
     size: 0,
@@ -21,7 +17,7 @@ const HEAD: LogHead = LogHead {
 async fn a_backup_that_fails_leaves_no_snapshot() -> Outcome {
     let mut failed = 0;
     for call in 1..40 {
-        let stage = stage(six_months(Duration::hours(49)), at("2027-02-28T03:00:00Z")).await?;
+        let stage = stage(six_months(Duration::hours(49)), at("2027-02-28T03:00:00Z")?).await?;
         let domain = Domain::new(TenantId::from_bytes([1; 16]), "main")?;
         let mut source = MemorySource::of([("main.db", vec![3; 100_000])]);
         stage.faults.fail_call(call);
@@ -47,7 +43,7 @@ async fn a_backup_that_fails_leaves_no_snapshot() -> Outcome {
 #[tokio::test]
 async fn an_expiry_that_fails_is_finished_by_the_next() -> Outcome {
     for call in 1..12 {
-        let stage = stage(six_months(Duration::hours(49)), at("2027-02-28T03:00:00Z")).await?;
+        let stage = stage(six_months(Duration::hours(49)), at("2027-02-28T03:00:00Z")?).await?;
         let domain = Domain::new(TenantId::from_bytes([1; 16]), "main")?;
         let mut source = MemorySource::of([("main.db", vec![3; 100_000])]);
         let snapshot = stage.engine.run(&domain, &mut source, HEAD).await?;
@@ -66,7 +62,7 @@ async fn an_expiry_that_fails_is_finished_by_the_next() -> Outcome {
 #[tokio::test]
 async fn a_session_that_runs_over_midnight_begins_again_in_the_next_epoch() -> Outcome {
     // 23:59:30 in Tokyo; the source takes a minute to read.
-    let stage = stage(six_months(Duration::hours(49)), at("2027-02-28T14:59:30Z")).await?;
+    let stage = stage(six_months(Duration::hours(49)), at("2027-02-28T14:59:30Z")?).await?;
     let domain = Domain::new(TenantId::from_bytes([1; 16]), "main")?;
     let inner = MemorySource::of([("main.db", vec![3; 1000])]);
     let mut slow = Slow {

@@ -4,15 +4,11 @@ use std::sync::Arc;
 
 use backup_engine::MemoryBackups;
 use backup_engine::depot::{Fsync, MemoryDepot, ObjectDepot};
-use backup_engine::testing::{a_month, backups_suite, depot_suite, six_months, stage};
+use backup_engine::testing::{a_month, at, backups_suite, depot_suite, six_months, stage};
 use covenant_core::{Region, RegionError, RegionSet};
 use time::Duration;
 
 type Outcome = Result<(), Box<dyn std::error::Error>>;
-
-fn at(text: &str) -> time::UtcDateTime {
-    time::UtcDateTime::parse(text, &time::format_description::well_known::Rfc3339).unwrap()
-}
 
 fn region() -> Result<Region, RegionError> {
     RegionSet::new(["us-chicago"])?.region("us-chicago")
@@ -31,11 +27,11 @@ async fn depots() -> Outcome {
 #[tokio::test]
 async fn engine_and_model() -> Outcome {
     for policy in [six_months(Duration::hours(49)), a_month()] {
-        let stage = stage(policy.clone(), at("2027-02-28T03:00:00Z")).await?;
+        let stage = stage(policy.clone(), at("2027-02-28T03:00:00Z")?).await?;
         let folder = tempfile::tempdir()?;
         let model = MemoryBackups::new(policy, stage.clock.clone(), stage.random.clone());
         backups_suite(&model, &stage.clock, folder.path()).await?;
-        stage.clock.advance_to(at("2028-02-28T03:00:00Z"));
+        stage.clock.advance_to(at("2028-02-28T03:00:00Z")?);
         let folder = tempfile::tempdir()?;
         backups_suite(&stage.engine, &stage.clock, folder.path()).await?;
     }

@@ -1,16 +1,12 @@
 //! An adversary with every byte ever stored and every root that survives opens the living vaults
 //! and nothing of a dead one; and nothing that was sealed stands anywhere in the clear.
 
-use backup_engine::testing::{MemorySource, six_months, stage};
+use backup_engine::testing::{MemorySource, at, six_months, stage};
 use backup_engine::{Backups as _, Depot as _, Domain, LogHead};
 use covenant_core::{Action, Owner, TenantId};
 use time::Duration;
 
 type Outcome = Result<(), Box<dyn std::error::Error>>;
-
-fn at(text: &str) -> time::UtcDateTime {
-    time::UtcDateTime::parse(text, &time::format_description::well_known::Rfc3339).unwrap()
-}
 
 const MARKER: &[u8] = b"a marker that stands in the source";
 const HEAD: LogHead = LogHead {
@@ -21,7 +17,7 @@ const HEAD: LogHead = LogHead {
 // clause: P-14, P-16, P-18, Q-13
 #[tokio::test]
 async fn a_dead_epoch_opens_with_no_root_that_survives() -> Outcome {
-    let stage = stage(six_months(Duration::hours(49)), at("2027-02-28T03:00:00Z")).await?;
+    let stage = stage(six_months(Duration::hours(49)), at("2027-02-28T03:00:00Z")?).await?;
     let domain = Domain::new(TenantId::from_bytes([1; 16]), "main")?;
     let mut source = MemorySource::of([("main.db", MARKER.repeat(4000))]);
     let old = stage.engine.run(&domain, &mut source, HEAD).await?;
@@ -81,7 +77,7 @@ async fn a_dead_epoch_opens_with_no_root_that_survives() -> Outcome {
 
 #[tokio::test]
 async fn every_flipped_byte_and_every_swapped_object_is_corrupt() -> Outcome {
-    let stage = stage(six_months(Duration::hours(49)), at("2027-02-28T03:00:00Z")).await?;
+    let stage = stage(six_months(Duration::hours(49)), at("2027-02-28T03:00:00Z")?).await?;
     let domain = Domain::new(TenantId::from_bytes([1; 16]), "main")?;
     let mut source = MemorySource::of([("main.db", MARKER.to_vec())]);
     let snapshot = stage.engine.run(&domain, &mut source, HEAD).await?;

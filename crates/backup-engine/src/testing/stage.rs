@@ -15,6 +15,14 @@ use crate::depot::{Depot, MemoryDepot};
 use crate::engine::{Engine, Parts};
 use crate::policy::{BackupPolicy, Cadence, Keeping};
 
+/// An instant, written as RFC 3339.
+///
+/// # Errors
+/// When the text is none.
+pub fn at(text: &str) -> Result<UtcDateTime, time::error::Parse> {
+    UtcDateTime::parse(text, &time::format_description::well_known::Rfc3339)
+}
+
 /// The figures of prodb: six months both ways, in Tokyo's civil days.
 #[must_use]
 pub fn six_months(early: Duration) -> BackupPolicy {

@@ -49,15 +49,15 @@ pub enum BeginError {
 }
 
 /// A transaction could not lend its connection.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum LendError {
-    /// The scope's time has passed: enter again.
-    #[error("the scope has expired")]
-    Expired,
     /// The store is of another kind of database.
     #[error("the store is of another kind of database")]
     OtherDatabase,
+    /// The access has ended, or it cannot be told.
+    #[error("the connection is not lent")]
+    Scope(#[from] BeginError),
 }
 
 /// A transaction was not committed, or it is not known whether it was.

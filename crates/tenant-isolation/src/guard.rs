@@ -144,7 +144,11 @@ impl Guard {
         };
         let mut tries = TRIES;
         loop {
-            let decided = self.decide(&request, tries).await?;
+            let mut decided = self.decide(&request, tries).await?;
+            if decided.facts.record.is_none() && decided.decision.effect() == Effect::Allow {
+                // Whatever the rules say: there is no store to let anybody into.
+                decided.decision = Decision::deny(RuleSet::EMPTY.with(RuleId::State));
+            }
             match self.commit_entry(&request, &decided).await? {
                 Try::Overtaken => tries = tries.saturating_sub(1),
                 Try::Done(committed) => {

@@ -68,8 +68,8 @@ mod sealed {
 
 use level::{Level, Maintain, Metadata, Rows};
 
-/// Longest time between the last look at the registry and a commit; beyond it, the commit looks
-/// again. A figure of ours.
+/// Longest time between the last look at the registry and the use of an open transaction; beyond
+/// it, it looks again. A figure of ours.
 pub const LOOK_AGE_MAX: Duration = Duration::from_secs(5);
 /// How often a begin that was overtaken by a change of the store starts again.
 const BEGIN_TRIES: u8 = 3;
@@ -200,6 +200,16 @@ impl<L: Level> Scope<L> {
         } else {
             Look::OtherStore
         })
+    }
+
+    /// Whether an open transaction may go on.
+    async fn still(&self) -> Result<(), BeginError> {
+        self.live()?;
+        let age = self.parts.clock.monotonic().saturating_sub(self.seen().at);
+        if age > LOOK_AGE_MAX && self.look().await? == Look::OtherStore {
+            return Err(BeginError::Revoked);
+        }
+        Ok(())
     }
 
     fn decide_again(&self, facts: &TenantSnapshot) -> Result<(), BeginError> {
@@ -438,20 +448,23 @@ pub struct TenantTx<'s, L> {
 impl<L: Rows> TenantTx<'_, L> {
     /// The transaction, for static SQL.
     ///
+    /// When the last look at the registry is older than [`LOOK_AGE_MAX`], it looks again first; so
+    /// do the other lends, and the commit.
+    ///
     /// # Errors
-    /// [`LendError::Expired`] after the end of the scope.
-    pub fn tx(&mut self) -> Result<&mut Tx, LendError> {
-        self.lendable()?;
+    /// [`LendError::Scope`] when the access has ended: roll back.
+    pub async fn tx(&mut self) -> Result<&mut Tx, LendError> {
+        self.scope.still().await?;
         Ok(&mut self.tx)
     }
 
     /// sqlx's own connection, for code written against sqlx.
     ///
     /// # Errors
-    /// [`LendError::Expired`] after the end of the scope; [`LendError::OtherDatabase`] when the
-    /// store is not SQLite.
-    pub fn sqlite(&mut self) -> Result<&mut sql_store::SqliteConnection, LendError> {
-        self.lendable()?;
+    /// [`LendError::Scope`] when the access has ended; [`LendError::OtherDatabase`] when the store
+    /// is not SQLite.
+    pub async fn sqlite(&mut self) -> Result<&mut sql_store::SqliteConnection, LendError> {
+        self.scope.still().await?;
         self.tx.sqlite().ok_or(LendError::OtherDatabase)
     }
 
@@ -466,31 +479,14 @@ impl<L: Rows> TenantTx<'_, L> {
         self.tx.tag()
     }
 
-    /// Commits. When the last look at the registry is older than [`LOOK_AGE_MAX`], it looks again
-    /// first.
+    /// Commits.
     ///
     /// # Errors
     /// [`CommitError::Scope`] when the access has ended meanwhile: nothing was committed.
     /// [`CommitError::Database`] else.
     pub async fn commit(self) -> Result<(), CommitError> {
         let Self { tx, scope } = self;
-        scope.live()?;
-        let age = scope
-            .parts
-            .clock
-            .monotonic()
-            .saturating_sub(scope.seen().at);
-        if age > LOOK_AGE_MAX && scope.look().await? == Look::OtherStore {
-            return Err(CommitError::Scope(BeginError::Revoked));
-        }
+        scope.still().await?;
         Ok(tx.commit().await?)
-    }
-
-    fn lendable(&self) -> Result<(), LendError> {
-        if self.scope.is_live() {
-            Ok(())
-        } else {
-            Err(LendError::Expired)
-        }
     }
 }

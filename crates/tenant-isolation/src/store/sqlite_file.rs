@@ -13,14 +13,13 @@ use covenant_core::{BoxFuture, Clock, Region, RegionSet, TenantId, TxTag, TxnId}
 use sql_store::{
     Args, Db, DbError, Durability, Migrations, Mode, OpenError, SqliteOptions, SqliteProfile, Tx,
 };
-use tokio::sync::OwnedMutexGuard;
 
 use crate::store::{
     IsolationReport, MaintenanceSlot, Placement, StoreError, StoreMetadata, TenantStore,
 };
 use crate::{IdentityKey, IdentityMismatch, Permit, StoreIdentity, StoreModel};
 use folder::Folder;
-use seat::{Seat, Seats};
+use seat::{Door, Seat, Seats};
 
 const IDENTITY: Migrations = Migrations {
     crate_name: "tenant-isolation",
@@ -159,13 +158,13 @@ impl TenantStore for SqliteFileStore {
         tables: &'s [Migrations],
     ) -> BoxFuture<'s, Result<(), StoreError>> {
         Box::pin(async move {
-            let (seat, _door) = self.shared.enter(identity).await?;
+            let (seat, door) = self.shared.enter(identity).await?;
             let folder = self.shared.folder(identity);
-            if on(&folder, Folder::is_provisioned).await? {
-                let db = self.shared.seated(&seat, identity).await?;
+            if on(&folder, &door, Folder::is_provisioned).await? {
+                let db = self.shared.seated(&seat, &door, identity).await?;
                 return migrate(&db, tables).await;
             }
-            on(&folder, |folder| {
+            on(&folder, &door, |folder| {
                 folder.create().and_then(|()| folder.clear_new())
             })
             .await?;
@@ -175,7 +174,7 @@ impl TenantStore for SqliteFileStore {
             migrate(&db, tables).await?;
             put_identity(&db, identity.seal(&self.shared.key)).await?;
             db.close().await;
-            on(&folder, Folder::adopt_new).await
+            on(&folder, &door, Folder::adopt_new).await
         })
     }
 
@@ -188,8 +187,8 @@ impl TenantStore for SqliteFileStore {
                 let db = match seat.database(identity) {
                     Some(db) => db,
                     None => {
-                        let _door = seat.enter(self.shared.options.busy_wait).await?;
-                        self.shared.seated(&seat, identity).await?
+                        let door = seat.enter(self.shared.options.busy_wait).await?;
+                        self.shared.seated(&seat, &door, identity).await?
                     }
                 };
                 match db.begin_with(permit.mode(), permit.tag()).await {
@@ -212,7 +211,7 @@ impl TenantStore for SqliteFileStore {
             self.placement().check(permit.identity().region())?;
             let folder = self.shared.folder(permit.identity());
             Ok(StoreMetadata {
-                bytes: on(&folder, Folder::bytes).await?,
+                bytes: blocking(move || folder.bytes()).await?,
             })
         })
     }
@@ -223,7 +222,7 @@ impl TenantStore for SqliteFileStore {
     ) -> BoxFuture<'s, Result<MaintenanceSlot, StoreError>> {
         Box::pin(async move {
             let (seat, door) = self.shared.enter(permit.identity()).await?;
-            let db = self.shared.seated(&seat, permit.identity()).await?;
+            let db = self.shared.seated(&seat, &door, permit.identity()).await?;
             let quiet = db.quiesce(self.shared.options.busy_wait).await;
             let quiet = quiet.or(Err(StoreError::Busy {
                 tenant: permit.tenant(),
@@ -240,10 +239,10 @@ impl TenantStore for SqliteFileStore {
     ) -> BoxFuture<'s, Result<(), StoreError>> {
         Box::pin(async move {
             let identity = permit.identity();
-            let (seat, _door) = self.shared.enter(identity).await?;
+            let (seat, door) = self.shared.enter(identity).await?;
             let folder = self.shared.folder(identity);
             let from = restored.to_owned();
-            on(&folder, move |folder| {
+            on(&folder, &door, move |folder| {
                 folder.create()?;
                 folder.clear_new()?;
                 folder.copy_new(&from)
@@ -251,19 +250,24 @@ impl TenantStore for SqliteFileStore {
             .await?;
             let raised = self.shared.raise(identity, folder.new_file()).await;
             if let Err(error) = raised {
-                on(&folder, Folder::clear_new).await?;
+                on(&folder, &door, Folder::clear_new).await?;
                 return Err(error);
             }
             seat.close(self.shared.options.busy_wait).await?;
-            on(&folder, Folder::adopt_new).await
+            on(&folder, &door, Folder::adopt_new).await
         })
     }
 
     fn remove<'s>(&'s self, permit: Permit<'s>) -> BoxFuture<'s, Result<Vec<PathBuf>, StoreError>> {
         Box::pin(async move {
-            let (seat, _door) = self.shared.enter(permit.identity()).await?;
+            let (seat, door) = self.shared.enter(permit.identity()).await?;
             seat.close(self.shared.options.busy_wait).await?;
-            on(&self.shared.folder(permit.identity()), Folder::remove).await
+            on(
+                &self.shared.folder(permit.identity()),
+                &door,
+                Folder::remove,
+            )
+            .await
         })
     }
 }
@@ -282,10 +286,7 @@ impl Shared {
     }
 
     /// The seat of the tenant and the right to change what sits there.
-    async fn enter(
-        &self,
-        identity: &StoreIdentity,
-    ) -> Result<(Arc<Seat>, OwnedMutexGuard<()>), StoreError> {
+    async fn enter(&self, identity: &StoreIdentity) -> Result<(Arc<Seat>, Door), StoreError> {
         let placement = Placement {
             model: StoreModel::SqliteFile,
             regions: self.regions.clone(),
@@ -297,15 +298,20 @@ impl Shared {
     }
 
     /// The open database of this identity; opened, checked and seated unless it is already. The
-    /// seat's door must be held.
-    async fn seated(&self, seat: &Seat, identity: &StoreIdentity) -> Result<Db, StoreError> {
+    /// door is the seat's.
+    async fn seated(
+        &self,
+        seat: &Seat,
+        door: &Door,
+        identity: &StoreIdentity,
+    ) -> Result<Db, StoreError> {
         if let Some(db) = seat.database(identity) {
             return Ok(db);
         }
         // Of another generation: what sits there is no longer the tenant's store.
         seat.close(self.options.busy_wait).await?;
         let folder = self.folder(identity);
-        on(&folder, Folder::check).await?;
+        on(&folder, door, Folder::check).await?;
         let room = self.seats.room(identity.tenant()).await?;
         let options = self.sqlite(folder.main());
         let tenant = identity.tenant();
@@ -380,13 +386,20 @@ async fn put_identity(db: &Db, record: Vec<u8>) -> Result<(), StoreError> {
     Ok(tx.commit().await?)
 }
 
-/// Runs file operations of a folder where they may block.
+/// Runs file operations of a folder where they may block. They keep the door until they are done,
+/// even when nobody waits for them any more.
 async fn on<T: Send + 'static>(
     folder: &Folder,
+    door: &Door,
     run: impl FnOnce(&Folder) -> Result<T, StoreError> + Send + 'static,
 ) -> Result<T, StoreError> {
-    let folder = folder.clone();
-    blocking(move || run(&folder)).await
+    let (folder, door) = (folder.clone(), Arc::clone(door));
+    let done = blocking(move || {
+        let result = run(&folder);
+        drop(door);
+        result
+    });
+    done.await
 }
 
 async fn blocking<T: Send + 'static>(

@@ -250,7 +250,8 @@ impl Deployment {
         let mut tx = scope.begin(&self.store).await?;
         let sql = "INSERT INTO note (id, body) VALUES ($1, $2) \
                    ON CONFLICT (id) DO UPDATE SET body = excluded.body";
-        tx.tx()?
+        tx.tx()
+            .await?
             .execute(sql, Args::new().bind(id).bind(body))
             .await?;
         Ok(tx.commit().await?)
@@ -263,7 +264,8 @@ impl Deployment {
     pub async fn notes<L: Rows>(&self, scope: &Scope<L>) -> Result<Vec<(i64, String)>, SuiteError> {
         let mut tx = scope.begin(&self.store).await?;
         let rows = tx
-            .tx()?
+            .tx()
+            .await?
             .rows("SELECT id, body FROM note ORDER BY id", Args::new())
             .await?;
         tx.commit().await?;

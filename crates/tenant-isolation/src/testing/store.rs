@@ -85,7 +85,11 @@ async fn a_reader_cannot_write(at: &Deployment) -> Result<(), SuiteError> {
         .await?;
     same(at.notes(&read).await?.len(), 1, "rows that a reader sees")?;
     let mut tx = read.begin(&at.store).await?;
-    let deleted = tx.tx()?.execute("DELETE FROM note", Args::new()).await;
+    let deleted = tx
+        .tx()
+        .await?
+        .execute("DELETE FROM note", Args::new())
+        .await;
     refused(deleted, "a write in a read scope")?;
     drop(tx);
     same(
@@ -101,7 +105,10 @@ async fn what_is_not_committed_is_not_there(at: &Deployment) -> Result<(), Suite
         .enter::<Write>(Deployment::request(1, AccessAction::RecordWrite))
         .await?;
     let mut tx = write.begin(&at.store).await?;
-    tx.tx()?.execute("DELETE FROM note", Args::new()).await?;
+    tx.tx()
+        .await?
+        .execute("DELETE FROM note", Args::new())
+        .await?;
     drop(tx);
     same(
         at.notes(&write).await?.len(),

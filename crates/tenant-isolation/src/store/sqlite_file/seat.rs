@@ -12,6 +12,9 @@ use tokio::sync::{OwnedMutexGuard, OwnedSemaphorePermit, Semaphore};
 
 use crate::{StoreError, StoreIdentity};
 
+/// The right to open, close or replace what sits in a seat; clones are the same right.
+pub(super) type Door = Arc<OwnedMutexGuard<()>>;
+
 /// The seats of all tenants that were ever open here.
 #[derive(Debug)]
 pub(super) struct Seats {
@@ -130,11 +133,11 @@ impl Seat {
         }
     }
 
-    /// The right to open, close or replace the database, after waiting for those who have it.
-    pub(super) async fn enter(&self, wait: Duration) -> Result<OwnedMutexGuard<()>, StoreError> {
+    /// The right to change what sits here, after waiting for those who have it.
+    pub(super) async fn enter(&self, wait: Duration) -> Result<Door, StoreError> {
         let door = Arc::clone(&self.door).lock_owned();
         let entered = tokio::time::timeout(wait, door).await;
-        entered.or(Err(StoreError::Busy {
+        entered.map(Arc::new).or(Err(StoreError::Busy {
             tenant: self.tenant,
         }))
     }

@@ -38,6 +38,8 @@
 #![cfg_attr(doctest, doc = include_str!("../README.md"))]
 #![forbid(unsafe_code)]
 
+#[cfg(feature = "apply")]
+pub mod apply;
 mod builder;
 mod clock_guard;
 mod error;
@@ -49,11 +51,15 @@ mod limits;
 mod load;
 mod name;
 mod part;
+#[cfg(feature = "sqlite")]
+mod physical;
 mod plan;
 mod probe;
 mod protocol;
 mod rule;
 mod rule_set;
+#[cfg(feature = "apply")]
+pub mod scan;
 mod schedule;
 mod simulate;
 mod trigger;
@@ -72,6 +78,8 @@ pub use limits::{Limits, Population, Refused};
 pub use load::{CLASSES_MAX, RULES_MAX, STORES_MAX};
 pub use name::{ClassId, NAME_LEN_BYTES_MAX, NameError, RuleId, StoreName, Trigger};
 pub use part::{DisposalPart, KeyLine, KeyState, LineState, PartItem, Remain, StoreLine};
+#[cfg(feature = "sqlite")]
+pub use physical::SqliteFlush;
 pub use plan::{Plan, PlanContext, PlanItem, plan};
 pub use probe::{InvertedProbe, PROBE_LEN_BYTES, Probe};
 pub use protocol::{Disposal, JournalError, ProtocolError, Step, StepOutcome};

@@ -7,7 +7,7 @@ use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use sqlx::{Connection as _, Row as _};
+use sqlx::{AssertSqlSafe, Connection as _, Row as _};
 
 use super::connect::{self, Access, Conn, Opener};
 use super::{Durability, failure, harden};
@@ -58,6 +58,25 @@ impl Maintenance {
             path,
             durability,
         })
+    }
+
+    /// Merges the segments of every full-text index (FTS5) into one, so that none of them holds a
+    /// term that only deleted rows had.
+    ///
+    /// # Errors
+    /// As the database answers.
+    pub async fn optimize_full_text(&mut self) -> Result<(), DbError> {
+        let list = include_str!("../../sql/sqlite/list_full_text.sql");
+        let rows = sqlx::query(list).fetch_all(&mut self.conn.raw).await;
+        for row in rows.map_err(|error| failure::db_error(&error))? {
+            let name: String = row.try_get(0).map_err(|error| failure::db_error(&error))?;
+            let name = name.replace('"', "\"\"");
+            // the name comes from the schema and is quoted; a table's name cannot be bound
+            let sql = format!("INSERT INTO \"{name}\"(\"{name}\") VALUES ('optimize')");
+            let done = sqlx::query(AssertSqlSafe(sql)).execute(&mut self.conn.raw);
+            done.await.map_err(|error| failure::db_error(&error))?;
+        }
+        Ok(())
     }
 
     /// Rewrites the file without free pages and without gaps in its pages, where deleted content can

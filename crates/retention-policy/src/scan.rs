@@ -1,0 +1,329 @@
+//! The raw scan: whether given bytes are anywhere in given files, whatever the files are.
+//!
+//! It proves absence in the form that was looked for. What is compressed, encrypted or split over
+//! pages is not found: look for salts and for markers shorter than a page.
+
+use std::collections::HashMap;
+use std::ffi::OsString;
+use std::fmt;
+use std::fs::File;
+use std::io::{self, Read};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use crate::Probe;
+
+/// Shortest needle in bytes: the scan looks at eight at a time, and shorter ones are found anywhere.
+pub const NEEDLE_LEN_BYTES_MIN: usize = 8;
+/// Longest needle in bytes: a quarter of SQLite's usual page, so that one page can hold it.
+pub const NEEDLE_LEN_BYTES_MAX: usize = 1_024;
+/// Bytes read at a time.
+const CHUNK_LEN_BYTES: usize = 1 << 20;
+/// Bits of the filter: 32 KiB, which stays in a processor's first cache.
+const FILTER_BITS: u32 = 18;
+
+/// Bytes to look for.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Needle(Vec<u8>);
+
+/// Bytes cannot be looked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("a needle has {NEEDLE_LEN_BYTES_MIN} to {NEEDLE_LEN_BYTES_MAX} bytes")]
+pub struct NeedleError;
+
+/// Where a needle was seen.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Sighting {
+    /// The file.
+    pub file: Arc<Path>,
+    /// Position of its first byte.
+    pub offset: u64,
+    /// Position of the needle in the list; of equal needles the first.
+    pub needle: usize,
+}
+
+/// What a scan found.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Scanned {
+    /// Every place of every needle, in the order of the files and offsets.
+    pub sightings: Vec<Sighting>,
+    /// Bytes that were looked at.
+    pub bytes: u64,
+}
+
+/// Many needles, made ready.
+#[derive(Debug)]
+pub struct Scanner {
+    filter: Vec<u64>,
+    groups: HashMap<u64, Vec<Group>>,
+    longest: usize,
+}
+
+/// The needles of one length that begin alike.
+#[derive(Debug)]
+struct Group {
+    len: usize,
+    needles: HashMap<Vec<u8>, usize>,
+}
+
+/// The database file and the side files that SQLite may leave next to it: `-wal`, `-journal`, `-shm`.
+#[must_use]
+pub fn sqlite_files(database: &Path) -> [PathBuf; 4] {
+    ["", "-wal", "-journal", "-shm"].map(|suffix| {
+        let mut name = OsString::from(database);
+        name.push(suffix);
+        PathBuf::from(name)
+    })
+}
+
+/// Looks for all needles in all files; a file that is not there holds nothing. Reads each file
+/// once, and blocks: call it where blocking is allowed.
+///
+/// # Errors
+/// As the file system answers; nothing is known then.
+// clause: P-52
+pub fn find(files: &[PathBuf], needles: &[Needle]) -> io::Result<Scanned> {
+    let scanner = Scanner::new(needles);
+    let mut all = Scanned::default();
+    for file in files {
+        scanner.scan_file(file, &mut all)?;
+    }
+    Ok(all)
+}
+
+impl Needle {
+    /// These bytes.
+    ///
+    /// # Errors
+    /// [`NeedleError`] when they are too few or too many.
+    pub fn new(bytes: impl Into<Vec<u8>>) -> Result<Self, NeedleError> {
+        let bytes = bytes.into();
+        if (NEEDLE_LEN_BYTES_MIN..=NEEDLE_LEN_BYTES_MAX).contains(&bytes.len()) {
+            Ok(Self(bytes))
+        } else {
+            Err(NeedleError)
+        }
+    }
+
+    /// The text as UTF-8, as UTF-16 in both byte orders, and as hexadecimal of both cases.
+    ///
+    /// # Errors
+    /// [`NeedleError`] when a form is too short or too long.
+    pub fn forms(text: &str) -> Result<Vec<Self>, NeedleError> {
+        let hex = covenant_core::canon::hex(text.as_bytes());
+        let units = || text.encode_utf16();
+        [
+            text.as_bytes().to_vec(),
+            units().flat_map(u16::to_le_bytes).collect(),
+            units().flat_map(u16::to_be_bytes).collect(),
+            hex.to_ascii_uppercase().into_bytes(),
+            hex.into_bytes(),
+        ]
+        .into_iter()
+        .map(Self::new)
+        .collect()
+    }
+
+    /// The bytes.
+    #[must_use]
+    pub fn as_bytes(&self) -> &[u8] {
+        &self.0
+    }
+}
+
+impl From<&Probe> for Needle {
+    fn from(probe: &Probe) -> Self {
+        Self(probe.as_bytes().to_vec())
+    }
+}
+impl fmt::Debug for Needle {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Needle({} bytes)", self.0.len())
+    }
+}
+
+impl Scanner {
+    /// A scanner for these needles.
+    #[must_use]
+    pub fn new(needles: &[Needle]) -> Self {
+        let mut scanner = Self {
+            filter: vec![0; 1 << (FILTER_BITS - 6)],
+            groups: HashMap::new(),
+            longest: NEEDLE_LEN_BYTES_MIN,
+        };
+        for (at, needle) in needles.iter().enumerate() {
+            let bytes = needle.as_bytes();
+            let Some(head) = bytes.first_chunk::<NEEDLE_LEN_BYTES_MIN>() else {
+                continue;
+            };
+            let key = u64::from_be_bytes(*head);
+            let (word, bit) = place(key);
+            if let Some(word) = scanner.filter.get_mut(word) {
+                *word |= bit;
+            }
+            let groups = scanner.groups.entry(key).or_default();
+            let len = bytes.len();
+            if groups.iter().all(|group| group.len != len) {
+                groups.push(Group {
+                    len,
+                    needles: HashMap::new(),
+                });
+            }
+            for group in groups.iter_mut().filter(|group| group.len == len) {
+                group.needles.entry(bytes.to_vec()).or_insert(at);
+            }
+            scanner.longest = scanner.longest.max(len);
+        }
+        scanner
+    }
+
+    /// Looks into one file and adds what it finds; a file that is not there holds nothing.
+    ///
+    /// # Errors
+    /// As the file system answers.
+    pub fn scan_file(&self, file: &Path, all: &mut Scanned) -> io::Result<()> {
+        match File::open(file) {
+            Ok(open) => self.scan(&Arc::from(file), open, CHUNK_LEN_BYTES, all),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Reads chunk by chunk; the last bytes of a chunk, in which a needle can begin that ends in
+    /// the next, are looked at together with the next.
+    fn scan(
+        &self,
+        file: &Arc<Path>,
+        mut from: impl Read,
+        chunk_len_bytes: usize,
+        all: &mut Scanned,
+    ) -> io::Result<()> {
+        let mut buffer: Vec<u8> = Vec::with_capacity(chunk_len_bytes.saturating_add(self.longest));
+        let mut base = 0_u64;
+        loop {
+            let limit = u64::try_from(chunk_len_bytes).unwrap_or(u64::MAX);
+            let read = from.by_ref().take(limit).read_to_end(&mut buffer)?;
+            all.bytes = all
+                .bytes
+                .saturating_add(u64::try_from(read).unwrap_or(u64::MAX));
+            let ended = read == 0;
+            let overlap = if ended {
+                0
+            } else {
+                self.longest.saturating_sub(1)
+            };
+            let starts = buffer.len().saturating_sub(overlap);
+            self.look(file, &buffer, starts, base, all);
+            if ended {
+                return Ok(());
+            }
+            buffer.drain(..starts);
+            base = base.saturating_add(u64::try_from(starts).unwrap_or(u64::MAX));
+        }
+    }
+
+    /// Finds every needle that begins in the first `starts` bytes.
+    fn look(&self, file: &Arc<Path>, bytes: &[u8], starts: usize, base: u64, all: &mut Scanned) {
+        let filter = self.filter.as_slice();
+        let mut key = 0_u64;
+        // a needle that begins at `at` has its eighth byte seven further on
+        for (last, byte) in bytes.iter().enumerate() {
+            key = key << 8 | u64::from(*byte);
+            let (word, bit) = place(key);
+            if filter.get(word).is_none_or(|word| word & bit == 0) {
+                continue;
+            }
+            let Some(at) = last.checked_sub(NEEDLE_LEN_BYTES_MIN - 1) else {
+                continue;
+            };
+            if at >= starts {
+                return;
+            }
+            for group in self.groups.get(&key).into_iter().flatten() {
+                let end = at.saturating_add(group.len);
+                let Some(needle) = bytes.get(at..end).and_then(|b| group.needles.get(b)) else {
+                    continue;
+                };
+                let offset = base.saturating_add(u64::try_from(at).unwrap_or(u64::MAX));
+                let file = Arc::clone(file);
+                all.sightings.push(Sighting {
+                    file,
+                    offset,
+                    needle: *needle,
+                });
+            }
+        }
+    }
+}
+
+/// Word and bit of the filter: the upper bits of a multiplicative hash (Knuth, by the golden ratio).
+#[inline]
+fn place(key: u64) -> (usize, u64) {
+    let hash = key.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> (64 - FILTER_BITS);
+    (usize::try_from(hash >> 6).unwrap_or(0), 1 << (hash & 63))
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #[test]
+        fn it_finds_what_the_obvious_search_finds(
+            hay in proptest::collection::vec(0..3_u8, 0..200),
+            cuts in proptest::collection::vec((0..150_usize, 8..14_usize), 0..6),
+            chunk in 1..40_usize,
+        ) {
+            let mut needles = vec![Needle::new([1; 9]).unwrap(), Needle::new([9; 8]).unwrap()];
+            for (at, len) in cuts {
+                needles.extend(hay.get(at..at + len).map(|b| Needle::new(b).unwrap()));
+            }
+            let mut expect = Vec::new();
+            for offset in 0..hay.len() {
+                for (n, needle) in needles.iter().enumerate() {
+                    let first = needles.iter().position(|other| other == needle) == Some(n);
+                    if first && hay[offset..].starts_with(needle.as_bytes()) {
+                        expect.push((u64::try_from(offset).unwrap(), n));
+                    }
+                }
+            }
+            let mut all = Scanned::default();
+            let file: Arc<Path> = Arc::from(Path::new("hay"));
+            Scanner::new(&needles).scan(&file, hay.as_slice(), chunk, &mut all).unwrap();
+            let mut found: Vec<_> = all.sightings.iter().map(|s| (s.offset, s.needle)).collect();
+            found.sort_unstable();
+            prop_assert_eq!(found, expect);
+            prop_assert_eq!(all.bytes, u64::try_from(hay.len()).unwrap());
+        }
+    }
+
+    #[test]
+    fn needles_have_a_length_and_five_forms() {
+        assert!(Needle::new([0; 7]).is_err());
+        assert!(Needle::new([0; 8]).is_ok());
+        assert!(Needle::new([0; 1_024]).is_ok());
+        assert!(Needle::new([0; 1_025]).is_err());
+        let forms = Needle::forms("marker-1").unwrap();
+        assert_eq!(forms.len(), 5);
+        assert!(
+            forms
+                .iter()
+                .any(|form| form.as_bytes() == b"6d61726b65722d31")
+        );
+        assert!(Needle::forms("short").is_err());
+    }
+
+    #[test]
+    fn files_that_are_not_there_hold_nothing() {
+        let needle = [Needle::new(*b"12345678").unwrap()];
+        let files = sqlite_files(Path::new("/nowhere/at/all.db"));
+        assert_eq!(find(&files, &needle).unwrap(), Scanned::default());
+        assert!(files[1].ends_with("all.db-wal"));
+        assert!(
+            find(&[PathBuf::from("/")], &needle).is_err(),
+            "a folder is no file"
+        );
+    }
+}

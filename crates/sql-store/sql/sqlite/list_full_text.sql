@@ -1,3 +1,5 @@
-SELECT name FROM sqlite_schema
-WHERE type = 'table' AND rootpage = 0 AND sql LIKE 'CREATE VIRTUAL TABLE%USING%fts5%'
-ORDER BY name
+SELECT t.name FROM sqlite_schema AS t
+WHERE t.type = 'table' AND t.rootpage = 0 AND t.sql LIKE 'CREATE VIRTUAL TABLE%USING%fts5%'
+  AND EXISTS (SELECT 1 FROM sqlite_schema AS d WHERE d.name = t.name || '_data')
+  AND EXISTS (SELECT 1 FROM sqlite_schema AS c WHERE c.name = t.name || '_config')
+ORDER BY t.name

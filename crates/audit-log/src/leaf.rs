@@ -20,6 +20,8 @@ use crate::names::tenant_of;
 use crate::rfc3339;
 
 pub use codec::LeafError;
+#[cfg(feature = "sqlite")]
+pub(crate) use codec::outcome_word;
 
 /// Version of the leaf format.
 pub const LEAF_VERSION: u64 = 0;

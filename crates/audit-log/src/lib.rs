@@ -28,7 +28,10 @@
 #![forbid(unsafe_code)]
 
 pub mod action;
+#[cfg(feature = "sqlite")]
+pub mod changes;
 pub mod checkpoint;
+pub mod coverage;
 mod error;
 pub mod field;
 pub mod fold;
@@ -42,6 +45,8 @@ mod sink;
 pub mod store;
 #[cfg(feature = "testing")]
 pub mod testing;
+#[cfg(feature = "sqlite")]
+pub mod verify;
 
 pub use error::LogError;
 pub use names::{ServiceHost, ServiceHostError, log_for, log_of, operator_log, tenant_of};

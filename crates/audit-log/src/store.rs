@@ -1,6 +1,8 @@
 //! The log behind one trait, and its implementations.
 
 pub mod memory;
+#[cfg(feature = "sqlite")]
+pub mod sql;
 
 use std::fmt::Debug;
 use std::ops::Range;

@@ -425,7 +425,7 @@ fn read_item(value: Value, part: &'static str) -> Result<ItemId, LeafError> {
     ItemId::try_from(bytes.as_slice()).or(Err(LeafError::Part(part)))
 }
 
-const fn outcome_word(outcome: Outcome) -> &'static str {
+pub(crate) const fn outcome_word(outcome: Outcome) -> &'static str {
     match outcome {
         Outcome::Ok => "ok",
         Outcome::Denied => "denied",

@@ -1,0 +1,11 @@
+CREATE TABLE audit_ctx (
+    one INTEGER NOT NULL PRIMARY KEY CHECK (one = 1),
+    txn BLOB NOT NULL
+);
+CREATE TABLE audit_touch (
+    seq INTEGER NOT NULL PRIMARY KEY AUTOINCREMENT,
+    txn BLOB,
+    tbl TEXT NOT NULL,
+    op TEXT NOT NULL,
+    row_key TEXT NOT NULL
+);

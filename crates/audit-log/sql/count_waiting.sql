@@ -1,0 +1,3 @@
+SELECT count(*) AS n
+FROM outbox
+WHERE log = $1

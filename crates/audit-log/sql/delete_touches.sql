@@ -1,0 +1,2 @@
+DELETE FROM audit_touch
+WHERE seq <= $1

@@ -1,0 +1,3 @@
+INSERT INTO audit_head (log, size, root, edge)
+VALUES ($1, $2, $3, $4)
+ON CONFLICT (log) DO NOTHING

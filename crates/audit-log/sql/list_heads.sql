@@ -1,0 +1,3 @@
+SELECT log, size, root, note_size
+FROM audit_head
+ORDER BY log

@@ -1,0 +1,3 @@
+SELECT origin, vkey, seed
+FROM audit_key
+WHERE log = $1

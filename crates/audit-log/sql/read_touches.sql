@@ -1,0 +1,3 @@
+SELECT seq, txn, tbl, op, row_key
+FROM audit_touch
+ORDER BY seq

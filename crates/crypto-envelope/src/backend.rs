@@ -1,6 +1,8 @@
 //! Where key-encryption keys live. A KEK never leaves its backend: roots go in to be wrapped, and
 //! wrapped roots to be unwrapped.
 
+#[cfg(unix)]
+pub mod file;
 pub mod memory;
 
 use std::fmt::Debug;
@@ -11,6 +13,8 @@ use covenant_core::{BoxFuture, KeyId, RandomError, Secret};
 use crate::cobblestone::NotAuthentic;
 use crate::wrapped::WrappedKey;
 
+#[cfg(unix)]
+pub use file::FileBackend;
 pub use memory::MemoryBackend;
 
 /// Whether a backend has a KEK.
@@ -58,7 +62,8 @@ pub type BackendFuture<'a, T> = BoxFuture<'a, Result<T, BackendError>>;
 /// `create` makes a KEK from fresh randomness and is idempotent: when the KEK is there already, it
 /// stays as it is. It returns once the KEK is durable. `unwrap_root` gives back exactly what
 /// `wrap_root` was given, under the same id and context, and fails with
-/// [`BackendError::NotAuthentic`] otherwise. After `destroy` returned, nothing that this KEK
+/// [`BackendError::NotAuthentic`] otherwise; it tries the key, and does not rely on the id inside
+/// the wrapped root. After `destroy` returned, nothing that this KEK
 /// wrapped opens again here, whatever crashes before or after; destroying what is not there
 /// succeeds. `probe` says whether the KEK could still unwrap. Which KEKs may be created or
 /// destroyed is not the backend's business.

@@ -9,8 +9,37 @@
 //! sealed value with a root in hand use [`sealed::open_with`]; to seal bytes that are no value of a
 //! place use [`cobblestone`].
 //!
+//! # Example
+//! ```
+//! use std::sync::Arc;
+//!
+//! use covenant_core::sealer::Purpose;
+//! use covenant_core::{Owner, Place, Random, Sealer, SystemClock, SystemRandom, TenantId};
+//! use crypto_envelope::backend::MemoryBackend;
+//! use crypto_envelope::store::MemoryStore;
+//! use crypto_envelope::{Envelope, Keys, KeysOptions};
+//!
+//! #[tokio::main(flavor = "current_thread")]
+//! async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//!     let (clock, random): (_, Arc<dyn Random>) = (SystemClock::new(), Arc::new(SystemRandom::new()));
+//!     let tenant = TenantId::mint(&clock, &*random)?;
+//!     let backend = Arc::new(MemoryBackend::new(random.clone()));
+//!     let store = Arc::new(MemoryStore::new());
+//!     let keys = Keys::open(store, backend, Arc::new(clock), random, KeysOptions::default()).await?;
+//!     keys.create_tenant(tenant).await?;
+//!     let sealer = Envelope::new(Arc::new(keys));
+//!
+//!     let row = |id: &[u8]| Place::new(Owner::Tenant(tenant), Purpose::Data, "note", "body", id);
+//!     let sealed = sealer.seal(&row(b"1")?, b"for row 1 alone").await?;
+//!     assert_eq!(sealer.open(&row(b"1")?, &sealed).await?.expose(), b"for row 1 alone");
+//!     assert!(sealer.open(&row(b"2")?, &sealed).await.is_err());
+//!     Ok(())
+//! }
+//! ```
+//!
 //! # Features
-//! - `sqlite`, `postgres`: key records in a database of their own.
+//! - `sqlite`, `postgres`: key records in a database of their own. The backend that keeps KEKs in
+//!   files is always there on Unix.
 //! - `testing`: suites for implementors of [`store::KeyStore`] and [`backend::KekBackend`], and the
 //!   adversary's view of the keys.
 #![forbid(unsafe_code)]
@@ -26,6 +55,8 @@ pub mod record;
 pub mod sealed;
 pub mod sensitive;
 pub mod store;
+#[cfg(feature = "testing")]
+pub mod testing;
 mod unlocked;
 mod vault;
 pub mod wrapped;

@@ -1,6 +1,8 @@
 //! Where key records live: never in the data's own database, never in its backups.
 
 pub mod memory;
+#[cfg(any(feature = "sqlite", feature = "postgres"))]
+pub mod sql;
 
 use std::fmt::Debug;
 
@@ -12,6 +14,8 @@ use crate::group::GroupName;
 use crate::record::{Erasure, KekRecord, RootRecord};
 
 pub use memory::MemoryStore;
+#[cfg(any(feature = "sqlite", feature = "postgres"))]
+pub use sql::SqlStore;
 
 /// A key store failed.
 #[derive(Debug, thiserror::Error)]

@@ -1,0 +1,1 @@
+UPDATE kek SET state = 'enabled' WHERE id = $1 AND state = 'intended'

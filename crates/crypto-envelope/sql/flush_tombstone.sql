@@ -1,0 +1,1 @@
+UPDATE tombstone SET flushed = 1 WHERE id = $1

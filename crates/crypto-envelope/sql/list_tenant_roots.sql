@@ -1,0 +1,3 @@
+SELECT tenant, owner, purpose, id, kek, wrapped, state, created_at, destroy_at, destroyed_at FROM root
+WHERE tenant = $1 AND state = 'active'
+ORDER BY id

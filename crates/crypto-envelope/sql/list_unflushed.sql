@@ -1,0 +1,1 @@
+SELECT id FROM tombstone WHERE flushed = 0 ORDER BY id

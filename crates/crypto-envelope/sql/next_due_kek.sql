@@ -1,0 +1,1 @@
+SELECT MIN(destroy_at) AS due_at FROM kek WHERE state IN ('intended', 'enabled')

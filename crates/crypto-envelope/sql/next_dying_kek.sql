@@ -1,0 +1,1 @@
+SELECT MIN(destroyed_at) AS due_at FROM kek WHERE state = 'dying'

@@ -1,0 +1,31 @@
+//! For implementors of key stores and backends, and for adversary tests: suites that return the
+//! first sentence of a contract that does not hold, and backends and stores that fail on demand.
+
+mod backend_suite;
+mod faults;
+mod store_suite;
+
+pub use backend_suite::backend_suite;
+pub use faults::{Faults, FaultyBackend, FaultyStore, Injected};
+pub use store_suite::store_suite;
+
+/// An implementation broke a sentence of its contract.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub struct SuiteError(String);
+
+impl SuiteError {
+    fn of(what: impl ToString) -> Self {
+        Self(what.to_string())
+    }
+}
+
+/// Turns a failed check into the sentence that it checks.
+macro_rules! that {
+    ($holds:expr, $what:expr) => {
+        if !$holds {
+            return Err($crate::testing::SuiteError::of($what));
+        }
+    };
+}
+pub(crate) use that;

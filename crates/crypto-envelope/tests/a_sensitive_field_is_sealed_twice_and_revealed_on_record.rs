@@ -1,0 +1,290 @@
+//! Two layers under two roots that hang on two KEKs, of which the outer alone opens nothing; and a
+//! reveal that is on record before the plaintext exists.
+#![cfg(feature = "testing")]
+
+#[cfg(test)]
+mod common;
+
+use std::sync::Arc;
+
+use common::{TestResult, World, body, start};
+use covenant_core::event::{ActorContext, Event, EventSink, Prepared, SinkError, Target};
+use covenant_core::outbox::OutboxTx;
+use covenant_core::sealer::{Layer, OpenError, Purpose, SealError};
+use covenant_core::testing::MemorySink;
+use covenant_core::{Action, BoxFuture, EventId, KeyId, Owner, Place, Sealer, TenantId};
+use crypto_envelope::backend::{BackendFuture, KekBackend, Presence};
+use crypto_envelope::sealed::{SealedBytes, open_with};
+use crypto_envelope::sensitive::{self, OVERHEAD_LEN_BYTES, Reveal, RevealError};
+use crypto_envelope::wrapped::WrappedKey;
+use crypto_envelope::{Envelope, KeyError};
+
+struct Field {
+    world: World,
+    sealer: Envelope,
+    tenant: TenantId,
+    place: Place,
+}
+
+impl Field {
+    async fn new() -> Result<Self, Box<dyn std::error::Error>> {
+        let world = World::in_memory();
+        let sealer = Envelope::new(Arc::new(world.keys().await?));
+        let tenant = world.tenant()?;
+        sealer.keys().create_tenant(tenant).await?;
+        let place = body(Owner::Tenant(tenant), Purpose::Data)?;
+        Ok(Self {
+            world,
+            sealer,
+            tenant,
+            place,
+        })
+    }
+
+    fn why(&self) -> Result<Reveal, Box<dyn std::error::Error>> {
+        Ok(Reveal {
+            event: EventId::from_uuid(self.world.uuid()?),
+            at: start(),
+            actor: ActorContext::service("test"),
+            target: Target::of(self.tenant, "record", 1_i64.into()),
+            decision: None,
+        })
+    }
+}
+
+// clause: R-11
+#[tokio::test]
+async fn no_single_root_opens_a_sensitive_field() -> TestResult {
+    let field = Field::new().await?;
+    let sealed = sensitive::seal(&field.sealer, &field.place, b"secret").await?;
+    assert_eq!(sealed.len(), b"secret".len() + OVERHEAD_LEN_BYTES);
+    let outer = field.place.layered(Layer::Outer, Purpose::Data);
+    let inner = field.place.layered(Layer::Inner, Purpose::Sensitive);
+
+    let roots = field.sealer.keys().surviving_roots().await?;
+    let infos = field.sealer.keys().list().await?;
+    let kek = |id: KeyId| infos.iter().find(|info| info.id == id).map(|info| info.kek);
+    let version = SealedBytes::parse(&sealed)?.key();
+    let mut middle = None;
+    for root in &roots {
+        for place in [&field.place, &outer, &inner] {
+            if let Ok(opened) = open_with(root.root.expose(), version, place, &sealed) {
+                assert_eq!((place, root.purpose), (&outer, Purpose::Data));
+                assert!(
+                    middle.replace((root, opened)).is_none(),
+                    "two roots open the outer layer"
+                );
+            }
+        }
+    }
+    let (first, middle) = middle.ok_or("no root opens the outer layer")?;
+    assert!(
+        !middle.expose().windows(6).any(|window| window == b"secret"),
+        "one layer only"
+    );
+    let version = SealedBytes::parse(middle.expose())?.key();
+    let opens = |root: &&crypto_envelope::SurvivingRoot| {
+        open_with(root.root.expose(), version, &inner, middle.expose()).is_ok()
+    };
+    let second: Vec<_> = roots.iter().filter(opens).collect();
+    assert_eq!(second.len(), 1);
+    assert_ne!(first.root.expose(), second[0].root.expose());
+    assert_ne!(
+        kek(first.version),
+        kek(second[0].version),
+        "both layers hang on one KEK"
+    );
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_reveal_is_recorded_and_gives_the_plaintext() -> TestResult {
+    let field = Field::new().await?;
+    let sink = MemorySink::new();
+    let sealed = sensitive::seal(&field.sealer, &field.place, b"secret").await?;
+    let (place, why) = (&field.place, field.why()?);
+    let plain = sensitive::reveal(&field.sealer, place, &sealed, why.clone(), &sink).await?;
+    assert_eq!(plain.expose(), b"secret");
+    assert_eq!(sink.actions(), [Action::FieldRevealed]);
+    assert_eq!(sink.events()[0].id, why.event);
+    // a plain open is no way round it
+    let opened = field.sealer.open(place, &sealed).await;
+    assert!(matches!(opened, Err(OpenError::NotAuthentic)));
+    Ok(())
+}
+
+#[tokio::test]
+async fn without_a_record_there_is_no_plaintext() -> TestResult {
+    let field = Field::new().await?;
+    let sealed = sensitive::seal(&field.sealer, &field.place, b"secret").await?;
+    let (place, why) = (&field.place, field.why()?);
+    let counting = Arc::new(Counting {
+        inner: field.sealer.clone(),
+        opens: 0.into(),
+    });
+    let refused = sensitive::reveal(&*counting, place, &sealed, why.clone(), &Deaf).await;
+    assert!(matches!(refused, Err(RevealError::NotAudited(_))));
+    let opens = counting.opens.load(std::sync::atomic::Ordering::SeqCst);
+    assert_eq!(
+        opens, 1,
+        "the inner layer was opened before the event was recorded"
+    );
+    let sink = MemorySink::new();
+    assert!(
+        sensitive::reveal(&*counting, place, &sealed, why, &sink)
+            .await
+            .is_ok()
+    );
+    Ok(())
+}
+
+#[tokio::test]
+async fn layers_cannot_be_exchanged_or_moved() -> TestResult {
+    let field = Field::new().await?;
+    let sink = MemorySink::new();
+    let sealed = sensitive::seal(&field.sealer, &field.place, b"secret").await?;
+    let other = Place::new(
+        Owner::Tenant(field.tenant),
+        Purpose::Data,
+        "note",
+        "body",
+        b"row-2",
+    )?;
+    let single = field.sealer.seal(&field.place, b"secret").await?;
+    for (place, sealed) in [(&other, &sealed), (&field.place, &single)] {
+        let refused = sensitive::reveal(&field.sealer, place, sealed, field.why()?, &sink).await;
+        assert!(matches!(
+            refused,
+            Err(RevealError::Open(OpenError::NotAuthentic))
+        ));
+    }
+    assert_eq!(
+        sink.actions(),
+        [],
+        "nothing was revealed, so nothing is recorded"
+    );
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_subject_takes_both_layers_along() -> TestResult {
+    let field = Field::new().await?;
+    let subject = field.world.uuid()?;
+    let place = body(Owner::Subject(field.tenant, subject), Purpose::Subject)?;
+    let sealed = sensitive::seal(&field.sealer, &place, b"secret").await?;
+    let order = field.world.order(field.tenant, subject)?;
+    assert_eq!(field.sealer.destroy(&order).await?.keys.len(), 2);
+    let sink = MemorySink::new();
+    let gone = sensitive::reveal(&field.sealer, &place, &sealed, field.why()?, &sink).await;
+    assert!(matches!(
+        gone,
+        Err(RevealError::Open(OpenError::Key("destroyed")))
+    ));
+    let late = sensitive::seal(&field.sealer, &place, b"secret").await;
+    assert!(matches!(late, Err(SealError::Key("destroyed"))));
+    Ok(())
+}
+
+#[tokio::test]
+async fn one_backend_key_behind_both_layers_is_refused() -> TestResult {
+    let world = World::in_memory();
+    let one = Arc::new(OneKey {
+        inner: world.backend.clone(),
+        key: world.key_ids()?[0],
+    });
+    let refused = world.keys_over(world.store.clone(), one).await;
+    assert!(matches!(refused, Err(KeyError::OneKeyForTwoLayers)));
+    let world = World::in_memory();
+    assert!(world.keys().await.is_ok());
+    Ok(())
+}
+
+/// A sink that records nothing.
+#[derive(Debug)]
+struct Deaf;
+
+impl EventSink for Deaf {
+    fn prepare(&self, _: Event) -> BoxFuture<'_, Result<Prepared, SinkError>> {
+        Box::pin(async { Err(SinkError::Incomplete("everything")) })
+    }
+    fn record<'a>(
+        &'a self,
+        _: &'a mut dyn OutboxTx,
+        _: Prepared,
+    ) -> BoxFuture<'a, Result<EventId, SinkError>> {
+        Box::pin(async { Err(SinkError::Incomplete("everything")) })
+    }
+    fn emit(&self, _: Event) -> BoxFuture<'_, Result<EventId, SinkError>> {
+        Box::pin(async { Err(SinkError::Incomplete("everything")) })
+    }
+}
+
+/// Counts what is opened.
+#[derive(Debug)]
+struct Counting {
+    inner: Envelope,
+    opens: std::sync::atomic::AtomicU64,
+}
+
+impl Sealer for Counting {
+    fn subject_keys(&self) -> bool {
+        self.inner.subject_keys()
+    }
+    fn seal<'a>(
+        &'a self,
+        place: &'a Place,
+        plain: &'a [u8],
+    ) -> BoxFuture<'a, Result<Vec<u8>, SealError>> {
+        self.inner.seal(place, plain)
+    }
+    fn open<'a>(
+        &'a self,
+        place: &'a Place,
+        sealed: &'a [u8],
+    ) -> BoxFuture<'a, Result<covenant_core::Secret<Vec<u8>>, OpenError>> {
+        self.opens.fetch_add(1, std::sync::atomic::Ordering::SeqCst);
+        self.inner.open(place, sealed)
+    }
+    fn destroy<'a>(
+        &'a self,
+        order: &'a covenant_core::sealer::DestroyOrder,
+    ) -> BoxFuture<'a, Result<covenant_core::sealer::Destroyed, covenant_core::sealer::DestroyError>>
+    {
+        self.inner.destroy(order)
+    }
+}
+
+/// A backend that works with one key whatever it is asked for.
+#[derive(Debug)]
+struct OneKey {
+    inner: Arc<dyn KekBackend>,
+    key: KeyId,
+}
+
+impl KekBackend for OneKey {
+    fn create(&self, _: KeyId) -> BackendFuture<'_, ()> {
+        self.inner.create(self.key)
+    }
+    fn wrap_root<'a>(
+        &'a self,
+        _: KeyId,
+        context: &'a [u8],
+        root: &'a covenant_core::Secret<[u8; 32]>,
+    ) -> BackendFuture<'a, WrappedKey> {
+        self.inner.wrap_root(self.key, context, root)
+    }
+    fn unwrap_root<'a>(
+        &'a self,
+        _: KeyId,
+        context: &'a [u8],
+        wrapped: &'a WrappedKey,
+    ) -> BackendFuture<'a, covenant_core::Secret<[u8; 32]>> {
+        self.inner.unwrap_root(self.key, context, wrapped)
+    }
+    fn destroy(&self, _: KeyId) -> BackendFuture<'_, ()> {
+        self.inner.destroy(self.key)
+    }
+    fn probe(&self, _: KeyId) -> BackendFuture<'_, Presence> {
+        self.inner.probe(self.key)
+    }
+}

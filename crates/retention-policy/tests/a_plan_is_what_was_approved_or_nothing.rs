@@ -196,6 +196,39 @@ mod cases {
         );
     }
 
+    /// `FORMAT.md`, "Plan", written out by hand.
+    #[test]
+    fn the_bytes_are_those_of_the_format() {
+        let text = |text: &str| {
+            let len = u32::try_from(text.len()).unwrap().to_be_bytes();
+            [len.as_slice(), text.as_bytes()].concat()
+        };
+        let made = Case::base().plan();
+        let keep = 11 * 86_400_i64;
+        let gone = 30 * 86_400 + 25 * 3_600_i64;
+        let expect = [
+            text("covenant/plan/v0"),
+            9_000_000_i64.to_be_bytes().to_vec(),
+            rules("P10D").digest().unwrap().to_vec(),
+            1_u32.to_be_bytes().to_vec(),
+            vec![1; 16],
+            1_u32.to_be_bytes().to_vec(),
+            vec![1; 16],
+            text("rows"),
+            text("record"),
+            8_u32.to_be_bytes().to_vec(),
+            1_i64.to_be_bytes().to_vec(),
+            10_u64.to_be_bytes().to_vec(),
+            vec![1],
+            keep.to_be_bytes().to_vec(),
+            gone.to_be_bytes().to_vec(),
+            2_u32.to_be_bytes().to_vec(),
+            text("gone-2"),
+            text("keep-1"),
+        ];
+        assert_eq!(made.bytes(), expect.concat());
+    }
+
     #[test]
     fn deadlines_round_down_and_floors_up() {
         let rules = rules("P10D");

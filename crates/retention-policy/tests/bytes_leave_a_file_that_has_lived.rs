@@ -11,10 +11,10 @@ mod cases {
     use std::sync::Arc;
     use std::time::Duration;
 
-    use covenant_core::{ManualClock, TxTag, TxnId};
-    use retention_policy::SqliteFlush;
+    use covenant_core::{ItemId, ManualClock, OrderId, TenantId, TxTag, TxnId};
     use retention_policy::apply::{Flush, FlushError};
     use retention_policy::scan::{self, Needle, Scanned, sqlite_files};
+    use retention_policy::{Disposal, Probe, SqliteFlush};
     use sql_store::maintenance::Maintenance;
     use sql_store::{Args, Db, Durability, Mode, SqliteOptions, SqliteProfile};
     use time::UtcDateTime;
@@ -208,6 +208,63 @@ mod cases {
         reader.commit().await?;
         flush.flush(&path).await?;
         assert_eq!(by_file(&look(&path, &deleted())?), BTreeMap::new());
+        Ok(())
+    }
+
+    // clause: P-52
+    #[tokio::test]
+    async fn the_journal_beside_a_row_is_not_taken_for_the_row() -> Outcome {
+        let folder = tempfile::tempdir()?;
+        let path = folder.path().join("main.db");
+        let options = SqliteOptions::new(&path, SqliteProfile::Tenant).durability(Durability::Off);
+        let clock = Arc::new(ManualClock::at(UtcDateTime::UNIX_EPOCH));
+        let db = Db::create_sqlite(options, clock).await?;
+        let salt: [u8; 24] = std::array::from_fn(|n| u8::try_from(n * 9 + 5).unwrap_or(0));
+        let probe = Probe::new(salt);
+        let disposal = Disposal::new(
+            OrderId::from_bytes([1; 16]),
+            TenantId::from_bytes([2; 16]),
+            "record".parse()?,
+            ItemId::from(1_i64),
+            &["rows".parse()?],
+            &[probe],
+        )
+        .ok_or("no disposal")?;
+
+        let mut tx = db.begin_with(Mode::ReadWrite, tag()).await?;
+        tx.execute(
+            "CREATE TABLE row (n BIGINT PRIMARY KEY, v BLOB)",
+            Args::new(),
+        )
+        .await?;
+        tx.execute("CREATE TABLE journal (v BLOB)", Args::new())
+            .await?;
+        let sealed = [[1; 17].as_slice(), &salt, &[7; 40]].concat();
+        tx.execute("INSERT INTO row VALUES (1, $1)", Args::new().bind(sealed))
+            .await?;
+        let journal = Args::new().bind(disposal.journal());
+        tx.execute("INSERT INTO journal VALUES ($1)", journal)
+            .await?;
+        tx.commit().await?;
+        let sought = [Needle::from(&probe)];
+        let stored = [Needle::new(*probe.invert().as_bytes())?];
+        assert!(!look(&path, &sought)?.sightings.is_empty());
+
+        let mut tx = db.begin_with(Mode::ReadWrite, tag()).await?;
+        tx.execute("DELETE FROM row", Args::new()).await?;
+        tx.commit().await?;
+        SqliteFlush::new(Durability::Off).flush(&path).await?;
+        assert_eq!(by_file(&look(&path, &sought)?), BTreeMap::new());
+        assert!(
+            !look(&path, &stored)?.sightings.is_empty(),
+            "the journal is still there"
+        );
+        let mut tx = db.begin_with(Mode::ReadOnly, tag()).await?;
+        let row = tx
+            .row("SELECT v FROM journal", Args::new())
+            .await?
+            .ok_or("no row")?;
+        assert_eq!(Disposal::resume(row.bytes("v")?)?.probes(), [probe]);
         Ok(())
     }
 

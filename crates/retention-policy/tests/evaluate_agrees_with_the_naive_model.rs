@@ -188,6 +188,34 @@ mod cases {
         }
 
         #[test]
+        fn tolerances_free_sooner_and_allow_later(
+            from in 0..3_usize,
+            period in 0..PERIODS.len(),
+            tolerance in 0..50_i64,
+            events in events(),
+            now in 0..SPAN_SECS,
+        ) {
+            let (from, period) = (FROM[from], PERIODS[period]);
+            let judge = |early: i64, late: i64| {
+                let floor = Said::Floor { from, period, early, waived_by: None };
+                let floor = build(&[floor]).unwrap();
+                let ceiling = build(&[Said::Ceiling { from, period, late }]).unwrap();
+                let item = Item::new(tenant(1), "thing", 1_i64, &events);
+                let moment = Moment::at(at(now));
+                let keep_until = floor.evaluate(&item, &moment).keep_until;
+                (keep_until, ceiling.evaluate(&item, &moment).gone_by)
+            };
+            let (strict, lenient) = (judge(0, 0), judge(tolerance, tolerance));
+            match (strict.0, lenient.0) {
+                (KeepUntil::At(strict), KeepUntil::At(lenient)) => {
+                    prop_assert_eq!(strict - lenient, secs(tolerance));
+                }
+                (strict, lenient) => prop_assert_eq!(strict, lenient),
+            }
+            prop_assert_eq!(lenient.1, strict.1.map(|gone| gone + secs(tolerance)));
+        }
+
+        #[test]
         fn simulation_is_evaluation_at_every_change(
             said in proptest::collection::vec(rule(), 1..5),
             lists in proptest::collection::vec(events(), 1..4),

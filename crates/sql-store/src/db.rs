@@ -6,7 +6,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use covenant_core::{BoxFuture, Clock, TxTag};
+#[cfg(any(feature = "sqlite", feature = "postgres"))]
+use uuid::Uuid;
 
+use crate::lease::Life;
 use crate::tx::Session;
 use crate::{DbError, Mode, Tx};
 
@@ -25,6 +28,18 @@ pub enum Dialect {
 pub(crate) struct Shared {
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) dialect: Dialect,
+    pub(crate) life: Life,
+}
+
+impl Shared {
+    #[cfg(any(feature = "sqlite", feature = "postgres"))]
+    pub(crate) fn new(clock: Arc<dyn Clock>, dialect: Dialect, life: Uuid) -> Self {
+        Self {
+            clock,
+            dialect,
+            life: Life::new(life),
+        }
+    }
 }
 
 /// A database behind a driver.

@@ -3,6 +3,11 @@
 //! A sequencer reads committed rows in the order of (recorded_at, event), moves them into the log,
 //! and deletes them afterwards; a delete that is lost is absorbed by the event's id.
 
+#[cfg(any(feature = "sqlite", feature = "postgres"))]
+use std::fmt;
+
+#[cfg(any(feature = "sqlite", feature = "postgres"))]
+use covenant_core::{BoxFuture, Clock, OutboxTx};
 use covenant_core::{EventId, LogId, OutboxError, OutboxRow, TxTag, TxnId};
 use time::UtcDateTime;
 
@@ -61,6 +66,83 @@ pub async fn count(tx: &mut Tx) -> Result<u64, DbError> {
     let row = tx.row(COUNT, Args::new()).await?;
     let rows = row.map_or(Ok(0), |row| row.int("n"))?;
     Ok(u64::try_from(rows).unwrap_or(0))
+}
+
+/// The outbox of a transaction of sqlx's own, for code that keeps its transactions.
+#[cfg(any(feature = "sqlite", feature = "postgres"))]
+pub struct Outbox<'t> {
+    conn: Lent<'t>,
+    tag: TxTag,
+    clock: &'t dyn Clock,
+}
+
+#[cfg(any(feature = "sqlite", feature = "postgres"))]
+enum Lent<'t> {
+    #[cfg(feature = "postgres")]
+    Postgres(&'t mut crate::PgConnection),
+    #[cfg(feature = "sqlite")]
+    Sqlite(&'t mut crate::SqliteConnection),
+}
+
+#[cfg(any(feature = "sqlite", feature = "postgres"))]
+impl<'t> Outbox<'t> {
+    /// The outbox of a transaction on SQLite; rows are stamped with this tag and this clock.
+    #[cfg(feature = "sqlite")]
+    pub fn sqlite(
+        tx: &'t mut sqlx::Transaction<'_, sqlx::Sqlite>,
+        tag: TxTag,
+        clock: &'t dyn Clock,
+    ) -> Self {
+        Self {
+            conn: Lent::Sqlite(tx),
+            tag,
+            clock,
+        }
+    }
+
+    /// The outbox of a transaction on PostgreSQL; rows are stamped with this tag and this clock.
+    #[cfg(feature = "postgres")]
+    pub fn postgres(
+        tx: &'t mut sqlx::Transaction<'_, sqlx::Postgres>,
+        tag: TxTag,
+        clock: &'t dyn Clock,
+    ) -> Self {
+        Self {
+            conn: Lent::Postgres(tx),
+            tag,
+            clock,
+        }
+    }
+}
+
+#[cfg(any(feature = "sqlite", feature = "postgres"))]
+impl OutboxTx for Outbox<'_> {
+    fn tag(&self) -> TxTag {
+        self.tag
+    }
+
+    fn put(&mut self, row: OutboxRow) -> BoxFuture<'_, Result<(), OutboxError>> {
+        Box::pin(async move {
+            let args = args(row, self.tag, self.clock.now())?;
+            let put = match &mut self.conn {
+                #[cfg(feature = "postgres")]
+                Lent::Postgres(conn) => crate::postgres::execute(conn, PUT, args).await,
+                #[cfg(feature = "sqlite")]
+                Lent::Sqlite(conn) => crate::sqlite::execute(conn, PUT, args).await,
+            };
+            put.map(drop)
+                .map_err(|error| OutboxError::Store(Box::new(error)))
+        })
+    }
+}
+
+#[cfg(any(feature = "sqlite", feature = "postgres"))]
+impl fmt::Debug for Outbox<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Outbox")
+            .field("tag", &self.tag)
+            .finish_non_exhaustive()
+    }
 }
 
 pub(crate) fn args(row: OutboxRow, tag: TxTag, now: UtcDateTime) -> Result<Args, OutboxError> {

@@ -62,11 +62,7 @@ impl<C: Connect> Pool<C> {
 
     /// A connection: an idle one, else a new one.
     pub(crate) async fn take(self: &Arc<Self>) -> Result<Slot<C>, DbError> {
-        let waiting = tokio::time::timeout(self.wait, Arc::clone(&self.permits).acquire_owned());
-        let Ok(permit) = waiting.await else {
-            return Err(DbError::Busy(Cause::new("all connections are in use")));
-        };
-        let permit = permit.or(Err(DbError::Closed))?;
+        let permit = self.permit().await?;
         if self.closed.load(Ordering::Acquire) {
             return Err(DbError::Closed);
         }
@@ -85,6 +81,18 @@ impl<C: Connect> Pool<C> {
             permit,
             pool: Arc::clone(self),
         })
+    }
+
+    /// The right to one connection; given in the order of asking.
+    async fn permit(&self) -> Result<OwnedSemaphorePermit, DbError> {
+        if let Ok(permit) = Arc::clone(&self.permits).try_acquire_owned() {
+            return Ok(permit);
+        }
+        let waiting = tokio::time::timeout(self.wait, Arc::clone(&self.permits).acquire_owned());
+        match waiting.await {
+            Ok(permit) => permit.or(Err(DbError::Closed)),
+            Err(_) => Err(DbError::Busy(Cause::new("all connections are in use"))),
+        }
     }
 
     /// How its connections are opened.

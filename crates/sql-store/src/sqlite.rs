@@ -16,9 +16,13 @@ mod failure;
 mod harden;
 pub mod maintenance;
 mod options;
+mod probe;
 mod session;
 
 pub use options::{Durability, READERS_MAX, SqliteOptions, SqliteProfile};
+pub(crate) use session::execute;
+
+pub use probe::probe_secure_delete;
 
 use connect::{Access, Opener};
 use session::SqliteSession;
@@ -71,7 +75,7 @@ async fn open(
     let readers = Arc::new(Pool::new(opener(Access::Read), options.readers, wait));
     // the first connection tells whether the file and the settings are right; it also turns on WAL,
     // which the readers need
-    connect::first(&writer).await?;
+    let life = connect::first(&writer).await?;
     let file = SqliteFile {
         path,
         writer,
@@ -79,10 +83,7 @@ async fn open(
     };
     Ok(Db::new(
         Arc::new(file),
-        Shared {
-            clock,
-            dialect: Dialect::Sqlite,
-        },
+        Shared::new(clock, Dialect::Sqlite, life),
     ))
 }
 

@@ -3,10 +3,11 @@
 use std::fmt;
 use std::sync::Arc;
 
-use covenant_core::{BoxFuture, OutboxError, OutboxRow, OutboxTx, TxTag};
+use covenant_core::{BoxFuture, Monotonic, OutboxError, OutboxRow, OutboxTx, TxTag};
 use time::UtcDateTime;
 
 use crate::db::Shared;
+use crate::lease::Life;
 use crate::{Args, DbError, Dialect, Row, outbox};
 
 /// What a transaction may do.
@@ -145,6 +146,14 @@ impl Tx {
     #[must_use]
     pub fn now(&self) -> UtcDateTime {
         self.shared.clock.now()
+    }
+
+    pub(crate) fn life(&self) -> &Life {
+        &self.shared.life
+    }
+
+    pub(crate) fn monotonic(&self) -> Monotonic {
+        self.shared.clock.monotonic()
     }
 
     pub(crate) async fn script(&mut self, sql: &str) -> Result<(), DbError> {

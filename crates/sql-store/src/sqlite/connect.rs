@@ -10,6 +10,8 @@ use covenant_core::BoxFuture;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqliteRow, SqliteSynchronous};
 use sqlx::{ConnectOptions as _, Connection as _, Row as _, SqliteConnection};
 
+use uuid::Uuid;
+
 use super::harden::{self, Attach, Mismatch};
 use super::{Durability, failure};
 use crate::error::Cause;
@@ -201,11 +203,17 @@ impl Connect for Opener {
     }
 }
 
-/// Opens the pool's first connection, and reports in full what is wrong.
-pub(super) async fn first(pool: &Arc<Pool<Opener>>) -> Result<(), OpenError> {
-    let conn = pool.connector().open().await?;
+/// Opens the pool's first connection, and reports in full what is wrong. Returns the random id by
+/// which leases know the life of this process.
+pub(super) async fn first(pool: &Arc<Pool<Opener>>) -> Result<Uuid, OpenError> {
+    let mut conn = pool.connector().open().await?;
+    let row = sqlx::query("SELECT randomblob(16) AS life")
+        .fetch_one(&mut conn.raw)
+        .await;
+    let life: Result<Vec<u8>, _> = row.and_then(|row| row.try_get("life"));
+    let life = life.map_err(|error| failure::db_error(&error))?;
     pool.put_first(conn);
-    Ok(())
+    Ok(Uuid::from_slice(&life).unwrap_or_default())
 }
 
 /// Begins; on the writer with the write lock, so that no statement later fails for want of it.

@@ -48,12 +48,7 @@ impl SqliteSession {
 
 impl Session for SqliteSession {
     fn execute(&mut self, sql: &'static str, args: Args) -> BoxFuture<'_, Result<u64, DbError>> {
-        Box::pin(async move {
-            let args = bind(sql, args)?;
-            let done = sqlx::query_with(sql, args).execute(self.conn()?).await;
-            done.map(|done| done.rows_affected())
-                .map_err(|error| failure::db_error(&error))
-        })
+        Box::pin(async move { execute(self.conn()?, sql, args).await })
     }
 
     fn rows(&mut self, sql: &'static str, args: Args) -> BoxFuture<'_, Result<Vec<Row>, DbError>> {
@@ -158,6 +153,18 @@ async fn end(mut slot: Slot<Opener>, how: End) -> Result<(), DbError> {
         (false, Some(error)) => Err(error),
         (false, None) => Err(DbError::CommitUnknown(Cause::new("no answer"))),
     }
+}
+
+/// Runs a statement on a connection.
+pub(crate) async fn execute(
+    conn: &mut SqliteConnection,
+    sql: &'static str,
+    args: Args,
+) -> Result<u64, DbError> {
+    let args = bind(sql, args)?;
+    let done = sqlx::query_with(sql, args).execute(conn).await;
+    done.map(|done| done.rows_affected())
+        .map_err(|error| failure::db_error(&error))
 }
 
 fn bind(sql: &str, args: Args) -> Result<SqliteArguments, DbError> {

@@ -1,0 +1,3 @@
+SELECT holder, fence, life, expires_at, length
+FROM lease
+WHERE name = $1

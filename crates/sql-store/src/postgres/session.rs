@@ -1,0 +1,263 @@
+//! One transaction on a PostgreSQL connection.
+
+use std::sync::Arc;
+
+use covenant_core::{BoxFuture, TxTag};
+use sqlx::encode::IsNull;
+use sqlx::error::BoxDynError;
+use sqlx::postgres::types::Oid;
+use sqlx::postgres::{PgArgumentBuffer, PgArguments, PgRow, PgTypeInfo};
+use sqlx::{
+    Arguments as _, AssertSqlSafe, Column as _, Encode, Executor as _, PgConnection, Postgres,
+    Row as _, Type, TypeInfo as _, ValueRef as _,
+};
+use time::UtcDateTime;
+use uuid::Uuid;
+
+use super::connect::Opener;
+use super::failure;
+use super::scrub::{self, State};
+use crate::codec::micros;
+use crate::error::Cause;
+use crate::pool::Slot;
+use crate::tx::Session;
+use crate::value::{Value, placeholders};
+use crate::{Args, DbError, Row};
+
+/// A begun transaction; dropped, it is rolled back and its connection scrubbed by a task of its own,
+/// or closed where there is no runtime.
+pub(super) struct PgSession {
+    slot: Option<Slot<Opener>>,
+    tag: TxTag,
+}
+
+impl PgSession {
+    pub(super) const fn new(slot: Slot<Opener>, tag: TxTag) -> Self {
+        Self {
+            slot: Some(slot),
+            tag,
+        }
+    }
+
+    fn conn(&mut self) -> Result<&mut PgConnection, DbError> {
+        self.slot
+            .as_mut()
+            .map(|slot| &mut slot.conn.raw)
+            .ok_or(DbError::Closed)
+    }
+}
+
+impl Session for PgSession {
+    fn execute(&mut self, sql: &'static str, args: Args) -> BoxFuture<'_, Result<u64, DbError>> {
+        Box::pin(async move { execute(self.conn()?, sql, args).await })
+    }
+
+    fn rows(&mut self, sql: &'static str, args: Args) -> BoxFuture<'_, Result<Vec<Row>, DbError>> {
+        Box::pin(async move {
+            let args = bind(sql, args)?;
+            let rows = sqlx::query_with(sql, args).fetch_all(self.conn()?).await;
+            read(&rows.map_err(|error| failure::db_error(&error))?)
+        })
+    }
+
+    fn script<'a>(&'a mut self, sql: &'a str) -> BoxFuture<'a, Result<(), DbError>> {
+        Box::pin(async move {
+            let done = self
+                .conn()?
+                .execute(sqlx::raw_sql(AssertSqlSafe(sql.to_owned())))
+                .await;
+            done.map(drop).map_err(|error| failure::db_error(&error))
+        })
+    }
+
+    fn computed<'a>(&'a mut self, sql: &'a str) -> BoxFuture<'a, Result<Vec<Row>, DbError>> {
+        Box::pin(async move {
+            let query = sqlx::query(AssertSqlSafe(sql.to_owned())).persistent(false);
+            let rows = query.fetch_all(self.conn()?).await;
+            read(&rows.map_err(|error| failure::db_error(&error))?)
+        })
+    }
+
+    fn commit(mut self: Box<Self>) -> BoxFuture<'static, Result<(), DbError>> {
+        Box::pin(async move {
+            let mut slot = self.slot.take().ok_or(DbError::Closed)?;
+            // COMMIT of a failed transaction succeeds and rolls back, and COMMIT of one that was
+            // ended by hand succeeds and does nothing: so the server first proves, in the same
+            // message, that this is the transaction that was begun
+            let sql = format!(
+                "SELECT 1 / coalesce((current_setting('covenant.txn', true) = '{}')::int, 0); \
+                 COMMIT",
+                self.tag.txn
+            );
+            let done = slot.conn.raw.execute(AssertSqlSafe(sql)).await;
+            let done = done.map(drop).map_err(|error| failure::db_error(&error));
+            match done {
+                Err(DbError::Unavailable(cause)) => Err(DbError::CommitUnknown(cause)),
+                done => {
+                    give_back(slot);
+                    done.map_err(|error| match error.code() {
+                        Some("22012") => DbError::Aborted,
+                        _ => error,
+                    })
+                }
+            }
+        })
+    }
+
+    fn rollback(mut self: Box<Self>) -> BoxFuture<'static, Result<(), DbError>> {
+        Box::pin(async move {
+            let mut slot = self.slot.take().ok_or(DbError::Closed)?;
+            let done = slot.conn.raw.execute("ROLLBACK").await;
+            done.map_err(|error| failure::db_error(&error))?;
+            give_back(slot);
+            Ok(())
+        })
+    }
+
+    fn database_now(&self) -> Option<UtcDateTime> {
+        self.slot.as_ref()?.conn.now()
+    }
+
+    #[cfg(feature = "sqlite")]
+    fn sqlite(&mut self) -> Option<&mut crate::SqliteConnection> {
+        None
+    }
+
+    fn postgres(&mut self) -> Option<&mut PgConnection> {
+        self.conn().ok()
+    }
+}
+
+impl Drop for PgSession {
+    fn drop(&mut self) {
+        if let Some(slot) = self.slot.take() {
+            give_back(slot);
+        }
+    }
+}
+
+/// Scrubs and checks the connection in a task of its own, so that nobody waits for it who does not
+/// need this connection; without a runtime the connection is closed.
+fn give_back(mut slot: Slot<Opener>) {
+    let Ok(runtime) = tokio::runtime::Handle::try_current() else {
+        return;
+    };
+    runtime.spawn(async move {
+        match scrub::scrub(&mut slot.conn).await {
+            Ok(State::Clean) => slot.give_back(),
+            Ok(State::Unclean) => slot.reject(),
+            // lost: dropped here
+            Err(_) => {}
+        }
+    });
+}
+
+/// A UUID on the wire; sqlx's own feature for it is not needed for 16 bytes.
+struct PgUuid(Uuid);
+
+impl Type<Postgres> for PgUuid {
+    fn type_info() -> PgTypeInfo {
+        PgTypeInfo::with_oid(Oid(2950))
+    }
+}
+
+impl Encode<'_, Postgres> for PgUuid {
+    fn encode_by_ref(&self, buffer: &mut PgArgumentBuffer) -> Result<IsNull, BoxDynError> {
+        buffer.extend_from_slice(self.0.as_bytes());
+        Ok(IsNull::No)
+    }
+}
+
+/// A null whose type is left to the server: it takes that of its place in the statement.
+struct PgNull;
+
+impl Type<Postgres> for PgNull {
+    fn type_info() -> PgTypeInfo {
+        PgTypeInfo::with_oid(Oid(0))
+    }
+}
+
+impl Encode<'_, Postgres> for PgNull {
+    fn encode_by_ref(&self, _: &mut PgArgumentBuffer) -> Result<IsNull, BoxDynError> {
+        Ok(IsNull::Yes)
+    }
+}
+
+/// Runs a statement on a connection.
+pub(crate) async fn execute(
+    conn: &mut PgConnection,
+    sql: &'static str,
+    args: Args,
+) -> Result<u64, DbError> {
+    let args = bind(sql, args)?;
+    let done = sqlx::query_with(sql, args).execute(conn).await;
+    done.map(|done| done.rows_affected())
+        .map_err(|error| failure::db_error(&error))
+}
+
+fn bind(sql: &str, args: Args) -> Result<PgArguments, DbError> {
+    let (expected, bound) = (placeholders(sql), args.len());
+    if expected != bound {
+        return Err(DbError::Arguments { expected, bound });
+    }
+    let mut bounds = PgArguments::default();
+    for value in args.into_values() {
+        let added = match value {
+            Value::Bytes(bytes) => bounds.add(bytes),
+            Value::Instant(at) => bounds.add(micros(at)),
+            Value::Int(number) => bounds.add(number),
+            Value::Null => bounds.add(PgNull),
+            Value::Text(text) => bounds.add(text),
+            Value::Uuid(uuid) => bounds.add(PgUuid(uuid)),
+        };
+        added.or(Err(DbError::Rejected(Cause::new(
+            "a value cannot be bound",
+        ))))?;
+    }
+    Ok(bounds)
+}
+
+fn read(rows: &[PgRow]) -> Result<Vec<Row>, DbError> {
+    let Some(first) = rows.first() else {
+        return Ok(Vec::new());
+    };
+    let columns: Arc<[Box<str>]> = first.columns().iter().map(|c| c.name().into()).collect();
+    rows.iter()
+        .map(|row| {
+            let cells = columns
+                .iter()
+                .enumerate()
+                .map(|(at, name)| cell(row, at, name));
+            Ok(Row::new(
+                Arc::clone(&columns),
+                cells.collect::<Result<_, DbError>>()?,
+            ))
+        })
+        .collect()
+}
+
+fn cell(row: &PgRow, at: usize, name: &str) -> Result<Value, DbError> {
+    let refuse = || DbError::Column {
+        name: name.to_owned(),
+        expected: "an integer, a text, bytes, a UUID or null",
+    };
+    let raw = row.try_get_raw(at).ok().ok_or_else(refuse)?;
+    if raw.is_null() {
+        return Ok(Value::Null);
+    }
+    let value = match raw.type_info().name() {
+        "INT8" => row.try_get(at).ok().map(Value::Int),
+        "INT4" => row.try_get::<i32, _>(at).ok().map(Value::from),
+        "INT2" => row.try_get::<i16, _>(at).ok().map(|n| Value::Int(n.into())),
+        "BOOL" => row.try_get::<bool, _>(at).ok().map(Value::from),
+        "TEXT" | "VARCHAR" | "CHAR" | "NAME" => row.try_get(at).ok().map(Value::Text),
+        "BYTEA" => row.try_get(at).ok().map(Value::Bytes),
+        "UUID" => raw
+            .as_bytes()
+            .ok()
+            .and_then(|b| Uuid::from_slice(b).ok())
+            .map(Value::Uuid),
+        _ => None,
+    };
+    value.ok_or_else(refuse)
+}

@@ -14,7 +14,7 @@ use crate::cobblestone::NotAuthentic;
 use crate::wrapped::WrappedKey;
 
 #[cfg(unix)]
-pub use file::FileBackend;
+pub use file::{FileBackend, Syncing};
 pub use memory::MemoryBackend;
 
 /// Whether a backend has a KEK.

@@ -30,6 +30,9 @@ pub enum StoreError {
     /// There is no such record.
     #[error("no key record {0}")]
     NoRecord(KeyId),
+    /// Another record has this id.
+    #[error("another key record has id {0}")]
+    Taken(KeyId),
     /// No such order was carried out.
     #[error("order {0} was not carried out")]
     NoOrder(OrderId),

@@ -18,14 +18,26 @@ use super::{BackendError, BackendFuture, KekBackend, Presence};
 use crate::wrapped::WrappedKey;
 pub use format::{KEK_FILE_LEN_BYTES, KekFileError, decode, encode};
 
+/// Whether the files of KEKs survive a loss of power, and their destruction too.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[expect(clippy::exhaustive_enums, reason = "files are synced or they are not")]
+pub enum Syncing {
+    /// Files and directory are synced before a call returns.
+    Full,
+    /// Nothing is synced: for tests in virtual time only.
+    Off,
+}
+
 /// KEKs as files in one directory. Its calls need a tokio runtime: files are synced on a thread
 /// for blocking work.
 pub struct FileBackend(Arc<Dir>);
 
+#[derive(Clone)]
 struct Dir {
     path: PathBuf,
     uid: u32,
     random: Arc<dyn Random>,
+    syncing: Syncing,
 }
 
 impl FileBackend {
@@ -56,6 +68,7 @@ impl FileBackend {
             path: dir.to_owned(),
             uid,
             random,
+            syncing: Syncing::Full,
         };
         for entry in fs::read_dir(&dir.path).map_err(io_error)? {
             let path = entry.map_err(io_error)?.path();
@@ -69,6 +82,15 @@ impl FileBackend {
             }
         }
         Ok(Self(Arc::new(dir)))
+    }
+
+    /// The same with another way of syncing; everything is synced unless set.
+    #[must_use]
+    pub fn syncing(self, syncing: Syncing) -> Self {
+        Self(Arc::new(Dir {
+            syncing,
+            ..(*self.0).clone()
+        }))
     }
 
     fn run<'a, T: Send + 'static>(
@@ -159,15 +181,15 @@ impl Dir {
             .map_err(io_error)?;
         file.write_all(encode(id, key.expose()).expose())
             .map_err(io_error)?;
-        file.sync_all().map_err(io_error)?;
+        self.sync(&file)?;
         match fs::hard_link(&new, self.file(id)) {
-            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => wipe(&new)?,
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => self.wipe(&new)?,
             linked => {
                 linked.map_err(io_error)?;
                 fs::remove_file(&new).map_err(io_error)?;
             }
         }
-        sync_dir(&self.path)?;
+        self.sync_dir()?;
         self.load(id).map(drop)
     }
 
@@ -198,10 +220,48 @@ impl Dir {
             let entry = entry.map_err(io_error)?;
             let name = entry.file_name();
             if name.to_str().is_some_and(|name| name.starts_with(&prefix)) {
-                wipe(&entry.path())?;
+                self.wipe(&entry.path())?;
             }
         }
-        sync_dir(&self.path)
+        self.sync_dir()
+    }
+
+    /// Overwrites a file with zeros, syncs and unlinks it. A link is only unlinked: what it points at
+    /// is none of ours.
+    fn wipe(&self, path: &Path) -> Result<(), BackendError> {
+        let found = match fs::symlink_metadata(path) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+            found => found.map_err(io_error)?,
+        };
+        if found.is_file() {
+            let mut file = OpenOptions::new()
+                .write(true)
+                .open(path)
+                .map_err(io_error)?;
+            let opened = file.metadata().map_err(io_error)?;
+            if (opened.dev(), opened.ino()) != (found.dev(), found.ino()) {
+                return Err(BackendError::Unsafe {
+                    path: path.to_owned(),
+                    what: "was replaced",
+                });
+            }
+            let len = usize::try_from(found.len()).unwrap_or(KEK_FILE_LEN_BYTES);
+            file.write_all(&vec![0; len.min(guard::READ_LEN_BYTES_MAX)])
+                .map_err(io_error)?;
+            self.sync(&file)?;
+        }
+        fs::remove_file(path).map_err(io_error)
+    }
+
+    fn sync(&self, file: &File) -> Result<(), BackendError> {
+        match self.syncing {
+            Syncing::Full => file.sync_all().map_err(io_error),
+            Syncing::Off => Ok(()),
+        }
+    }
+
+    fn sync_dir(&self) -> Result<(), BackendError> {
+        self.sync(&File::open(&self.path).map_err(io_error)?)
     }
 }
 
@@ -220,33 +280,6 @@ fn kek_of_file(path: &Path) -> Option<KeyId> {
     let name = path.file_name()?.to_str()?.strip_suffix(KEK_SUFFIX)?;
     let id: KeyId = name.parse().ok()?;
     (id.simple() == name).then_some(id)
-}
-
-/// Overwrites a file with zeros, syncs and unlinks it. A link is only unlinked: what it points at
-/// is none of ours.
-fn wipe(path: &Path) -> Result<(), BackendError> {
-    let found = match fs::symlink_metadata(path) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
-        found => found.map_err(io_error)?,
-    };
-    if found.is_file() {
-        let mut file = OpenOptions::new()
-            .write(true)
-            .open(path)
-            .map_err(io_error)?;
-        let opened = file.metadata().map_err(io_error)?;
-        if (opened.dev(), opened.ino()) != (found.dev(), found.ino()) {
-            return Err(BackendError::Unsafe {
-                path: path.to_owned(),
-                what: "was replaced",
-            });
-        }
-        let len = usize::try_from(found.len()).unwrap_or(KEK_FILE_LEN_BYTES);
-        file.write_all(&vec![0; len.min(guard::READ_LEN_BYTES_MAX)])
-            .map_err(io_error)?;
-        file.sync_all().map_err(io_error)?;
-    }
-    fs::remove_file(path).map_err(io_error)
 }
 
 fn sync_dir(dir: &Path) -> Result<(), BackendError> {

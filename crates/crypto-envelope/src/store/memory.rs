@@ -47,36 +47,39 @@ impl Records {
             .find(|root| root.owner == owner && root.purpose == purpose)
     }
 
-    fn add_root(&mut self, root: &RootRecord) -> Added {
+    fn add_root(&mut self, root: &RootRecord) -> Result<Added, StoreError> {
         let mut root = root.clone();
         if let Some(existing) = self.root_of(root.owner, root.purpose) {
-            return Added::Exists(existing.clone());
+            return Ok(Added::Exists(existing.clone()));
         }
         if let Owner::Subject(tenant, subject) = root.owner {
             let Some(data) = self.root_of(Owner::Tenant(tenant), Purpose::Data) else {
-                return Added::NoTenant;
+                return Ok(Added::NoTenant);
             };
             if data.state != RootState::Active {
-                return Added::Refused(data.state.name());
+                return Ok(Added::Refused(data.state.name()));
             }
             let erased = |e: &Erasure| e.tenant == tenant && e.subject == subject;
             if self.erasures.values().any(erased) {
-                return Added::Refused(RootState::Destroyed.name());
+                return Ok(Added::Refused(RootState::Destroyed.name()));
             }
             root.destroy_at = data.destroy_at;
         }
         let Some(kek) = self.keks.get_mut(&root.kek) else {
-            return Added::Refused(KekState::Destroyed.name());
+            return Ok(Added::Refused(KekState::Destroyed.name()));
         };
         if kek.state != KekState::Enabled {
-            return Added::Refused(kek.state.name());
+            return Ok(Added::Refused(kek.state.name()));
         }
         if kek.wraps >= WRAPS_MAX {
-            return Added::Exhausted;
+            return Ok(Added::Exhausted);
+        }
+        if self.roots.contains_key(&root.id) {
+            return Err(StoreError::Taken(root.id));
         }
         kek.wraps = kek.wraps.saturating_add(1);
         self.roots.insert(root.id, root.clone());
-        Added::Stored(root)
+        Ok(Added::Stored(root))
     }
 
     fn plan_roots(&mut self, tenant: TenantId, at: UtcDateTime) -> Planned {
@@ -179,6 +182,9 @@ impl KeyStore for MemoryStore {
             if let Some(existing) = records.kek_of(&kek.group) {
                 return Ok(existing.clone());
             }
+            if records.keks.contains_key(&kek.id) {
+                return Err(StoreError::Taken(kek.id));
+            }
             records.keks.insert(kek.id, kek.clone());
             Ok(kek.clone())
         })
@@ -204,7 +210,7 @@ impl KeyStore for MemoryStore {
     }
 
     fn add_root<'a>(&'a self, root: &'a RootRecord) -> StoreFuture<'a, Added> {
-        Box::pin(async move { Ok(self.records().add_root(root)) })
+        Box::pin(async move { self.records().add_root(root) })
     }
 
     fn plan_roots(&self, tenant: TenantId, at: UtcDateTime) -> StoreFuture<'_, Planned> {

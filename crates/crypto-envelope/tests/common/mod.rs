@@ -38,7 +38,7 @@ impl World {
 
     #[cfg(feature = "sqlite")]
     pub(crate) async fn on_files(dir: &Path) -> Result<Self, Box<dyn Error>> {
-        use crypto_envelope::backend::FileBackend;
+        use crypto_envelope::backend::{FileBackend, Syncing};
         use crypto_envelope::store::SqlStore;
         use sql_store::{Db, Durability, SqliteOptions, SqliteProfile};
 
@@ -48,7 +48,7 @@ impl World {
         let options = options.durability(Durability::Off);
         let db = Db::create_sqlite(options, clock.clone()).await?;
         let store = SqlStore::open(db).await?.durability(Durability::Off);
-        let backend = FileBackend::create(&key_dir(dir), random.clone())?;
+        let backend = FileBackend::create(&key_dir(dir), random.clone())?.syncing(Syncing::Off);
         Ok(Self {
             clock,
             random,

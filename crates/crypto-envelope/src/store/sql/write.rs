@@ -26,7 +26,7 @@ impl SqlStore {
             .await?;
         let kept = row.as_ref().map(rows::kek).transpose()?;
         tx.commit().await?;
-        kept.ok_or(Failed::Store(StoreError::NoRecord(kek.id)))
+        kept.ok_or(Failed::Store(StoreError::Taken(kek.id)))
     }
 
     pub(super) async fn write_enabled(&self, id: KeyId) -> Result<KekRecord, Failed> {
@@ -83,7 +83,7 @@ impl SqlStore {
             let existing = root_in(&mut tx, root.owner, root.purpose).await?;
             return existing
                 .map(Added::Exists)
-                .ok_or(Failed::Store(StoreError::NoRecord(root.id)));
+                .ok_or(Failed::Store(StoreError::Taken(root.id)));
         }
         tx.commit().await?;
         Ok(Added::Stored(root))

@@ -2,6 +2,7 @@
 //! corpora runs in `cargo test`. A function panics when a promise about its input is broken.
 #![forbid(unsafe_code)]
 
+pub mod audit;
 pub mod core;
 
 /// A fuzz target: a promise about any bytes.
@@ -9,6 +10,8 @@ pub type Target = fn(&[u8]);
 
 /// Every target, by the name of its binary and of its corpus folder; sorted.
 pub const TARGETS: &[(&str, Target)] = &[
+    ("audit_checkpoint", audit::checkpoint),
+    ("audit_leaf", audit::leaf),
     ("core_canon", core::canon),
     ("core_note", core::note),
     ("core_period", core::period),

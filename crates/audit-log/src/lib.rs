@@ -5,8 +5,9 @@
 //!
 //! To record a fact use [`Sink`], the [`EventSink`](covenant_core::EventSink) of a deployment; to
 //! move committed facts into logs, and to read and prove them, use [`store`]; to learn what became
-//! of every item since a head use [`AuditLog::fold`](store::AuditLog::fold); to check proofs and
-//! checkpoints of anybody's C2SP log use [`merkle`] and [`checkpoint`].
+//! of every item since a head use [`AuditLog::fold`](store::AuditLog::fold); to check a stored log
+//! use `verify`, and proofs and checkpoints of anybody's C2SP log [`merkle`] and [`checkpoint`]; to
+//! see every row change, whoever makes it, use `changes`, and [`coverage`] to compare with events.
 //!
 //! # Example
 //! ```

@@ -1,5 +1,4 @@
 //! What the logs in SQLite promise; each module is one promise.
-#![cfg(all(feature = "sqlite", feature = "testing"))]
 
 #[cfg(test)]
 mod a_checkpoint_is_signed_and_proves_its_leaves;

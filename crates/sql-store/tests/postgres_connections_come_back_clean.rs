@@ -10,11 +10,14 @@ mod clock;
 mod postgres;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use clock::clock;
 use covenant_core::{TxTag, TxnId};
 use postgres::TestRandom;
-use sql_store::{Args, Db, DbError, Isolation, Mode, OpenError, PostgresOptions, Transport};
+use sql_store::{
+    Args, Db, DbError, Isolation, Mode, OpenError, PgConnection, PostgresOptions, Transport,
+};
 use sqlx::{Connection as _, Executor as _};
 
 type Outcome = Result<(), Box<dyn std::error::Error>>;
@@ -191,7 +194,7 @@ async fn collisions_and_lock_waits_can_be_told() -> Outcome {
         return Ok(());
     };
     let options = options.isolation(Isolation::Serializable);
-    let options = options.lock_wait(std::time::Duration::from_millis(50));
+    let options = options.lock_wait(Duration::from_millis(50));
     let db = Db::open_postgres(options, clock(), Arc::new(TestRandom)).await?;
     let mut tx = db.begin_with(Mode::ReadWrite, tag()).await?;
     tx.execute("CREATE TABLE t (n BIGINT NOT NULL)", Args::new())
@@ -216,6 +219,53 @@ async fn collisions_and_lock_waits_can_be_told() -> Outcome {
         "{collided:?}"
     );
     assert!(collided.is_err_and(|e| e.is_transient() && e.code() == Some("40001")));
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_dead_connection_is_replaced_and_a_silent_server_is_left() -> Outcome {
+    let Some(options) = postgres::schema("dead").await? else {
+        return Ok(());
+    };
+    let options = options
+        .connections(1)
+        .statement_wait(Duration::from_millis(50));
+    let db = Db::open_postgres(options, clock(), Arc::new(TestRandom)).await?;
+    // the server's own time-out speaks first
+    let mut tx = db.begin_with(Mode::ReadWrite, tag()).await?;
+    let slow = tx
+        .rows("SELECT 1 AS n FROM pg_sleep(60)", Args::new())
+        .await;
+    assert!(matches!(slow, Err(DbError::Cancelled(_))), "{slow:?}");
+    drop(tx);
+    // where SQL has lifted it, ours ends the wait
+    let mut tx = db.begin_with(Mode::ReadWrite, tag()).await?;
+    tx.execute("SET LOCAL statement_timeout = 0", Args::new())
+        .await?;
+    let silent = tx
+        .rows("SELECT 1 AS n FROM pg_sleep(60)", Args::new())
+        .await;
+    assert!(matches!(silent, Err(DbError::Unavailable(_))), "{silent:?}");
+    let closed = tx.execute("SELECT 1", Args::new()).await;
+    assert!(matches!(closed, Err(DbError::Closed)), "{closed:?}");
+    drop(tx);
+    // an idle connection that the server has ended is not the caller's concern
+    let mut tx = db.begin_with(Mode::ReadWrite, tag()).await?;
+    let row = tx
+        .row("SELECT pg_backend_pid() AS pid", Args::new())
+        .await?
+        .ok_or("no row")?;
+    tx.commit().await?;
+    let Some(url) = postgres::server() else {
+        return Ok(());
+    };
+    let mut other = <PgConnection as sqlx::Connection>::connect(&url).await?;
+    let sql = format!("SELECT pg_terminate_backend({}, 5000)", row.int("pid")?);
+    other.execute(sqlx::AssertSqlSafe(sql)).await?;
+    db.begin_with(Mode::ReadWrite, tag())
+        .await?
+        .commit()
+        .await?;
     Ok(())
 }
 

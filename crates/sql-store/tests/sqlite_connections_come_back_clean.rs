@@ -66,6 +66,8 @@ async fn a_changed_setting_or_a_temporary_object_closes_the_connection() -> Outc
         "PRAGMA trusted_schema = ON",
         "PRAGMA query_only = ON",
         "PRAGMA busy_timeout = 0",
+        "PRAGMA reverse_unordered_selects = ON",
+        "PRAGMA legacy_alter_table = ON",
         "PRAGMA locking_mode = EXCLUSIVE",
         "CREATE TEMP TABLE planted (n)",
         "CREATE TEMP TRIGGER planted AFTER INSERT ON t BEGIN DELETE FROM t; END",
@@ -167,6 +169,31 @@ async fn lent_code_that_begins_gets_a_savepoint() -> Outcome {
 }
 
 #[tokio::test]
+async fn a_lock_of_somebody_else_is_told_as_busy() -> Outcome {
+    let folder = tempfile::tempdir()?;
+    let first = tenant(folder.path()).await?;
+    let path = first.file().ok_or("no file")?;
+    let mut options = SqliteOptions::new(path, SqliteProfile::Tenant).durability(Durability::Off);
+    options.busy_wait = std::time::Duration::from_millis(20);
+    let second = Db::open_sqlite(options, clock()).await?;
+    let held = first.begin_with(Mode::ReadWrite, tag()).await?;
+    let busy = second.begin_with(Mode::ReadWrite, tag()).await;
+    assert!(matches!(busy, Err(DbError::Busy(_))), "{busy:?}");
+    held.commit().await?;
+    let mine = second.begin_with(Mode::ReadWrite, tag()).await?;
+    // within one handle the pool waits, not SQLite
+    let waiting = second.begin_with(Mode::ReadWrite, tag()).await;
+    assert!(matches!(waiting, Err(DbError::Busy(_))), "{waiting:?}");
+    mine.commit().await?;
+    second
+        .begin_with(Mode::ReadWrite, tag())
+        .await?
+        .commit()
+        .await?;
+    Ok(())
+}
+
+#[tokio::test]
 async fn files_are_created_on_purpose_only_and_links_are_not_followed() -> Outcome {
     let folder = tempfile::tempdir()?;
     let options = |name: &str| {
@@ -204,6 +231,12 @@ async fn files_are_created_on_purpose_only_and_links_are_not_followed() -> Outco
             .mode();
         assert_eq!(mode & 0o777, 0o600);
     }
+    let half = Db::create_sqlite(options("d.db").readers(99), clock()).await;
+    assert!(matches!(half, Err(OpenError::Options { .. })), "{half:?}");
+    assert!(
+        !folder.path().join("d.db").exists(),
+        "nothing half made is left"
+    );
     let bounds = Db::open_sqlite(options("a.db").readers(0), clock()).await;
     assert!(
         matches!(bounds, Err(OpenError::Options { .. })),

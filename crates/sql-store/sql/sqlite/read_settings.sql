@@ -11,5 +11,8 @@ SELECT
     (SELECT trusted_schema FROM pragma_trusted_schema) AS trusted_schema,
     (SELECT writable_schema FROM pragma_writable_schema) AS writable_schema,
     (SELECT read_uncommitted FROM pragma_read_uncommitted) AS read_uncommitted,
+    (SELECT reverse_unordered_selects FROM pragma_reverse_unordered_selects)
+        AS reverse_unordered_selects,
+    (SELECT legacy_alter_table FROM pragma_legacy_alter_table) AS legacy_alter_table,
     (SELECT timeout FROM pragma_busy_timeout) AS busy_timeout,
     (SELECT count(*) FROM temp.sqlite_schema) AS temporary

@@ -3,6 +3,7 @@
 use std::fmt;
 use std::mem::ManuallyDrop;
 use std::sync::Arc;
+use std::time::Duration;
 
 use covenant_core::{BoxFuture, Clock, Monotonic, Random, TxTag, canon};
 use sqlx::{
@@ -33,6 +34,8 @@ pub(super) struct Conn {
     pub(super) nonce: String,
     pub(super) clock: Arc<dyn Clock>,
     pub(super) seen: Option<(UtcDateTime, Monotonic)>,
+    /// How long an answer may take before the client closes the connection.
+    pub(super) deadline: Duration,
 }
 
 impl fmt::Debug for Opener {
@@ -97,11 +100,15 @@ impl Opener {
             .await
             .map_err(|error| failure::db_error(&error))?;
         let clock = Arc::clone(&self.clock);
+        // longer than the server's own, so that it speaks first
+        let deadline = self.options.statement_wait.saturating_mul(2);
+        let deadline = deadline.saturating_add(Duration::from_secs(1));
         let mut conn = Conn {
             raw,
             nonce,
             clock,
             seen: None,
+            deadline,
         };
         match super::scrub::check(&mut conn).await? {
             super::scrub::State::Clean => Ok(conn),
@@ -159,8 +166,17 @@ pub(super) async fn begin(conn: &mut Conn, mode: Mode, tag: TxTag) -> Result<(),
          SET LOCAL covenant.txn = '{}'",
         tag.txn
     );
-    let begun = conn.raw.execute(AssertSqlSafe(sql)).await;
+    let begun = within(conn.deadline, conn.raw.execute(AssertSqlSafe(sql))).await?;
     begun.map(drop).map_err(|error| failure::db_error(&error))
+}
+
+/// The future's output, or an error when it takes longer.
+pub(super) async fn within<T>(
+    deadline: Duration,
+    future: impl Future<Output = T>,
+) -> Result<T, DbError> {
+    let late = Err(DbError::Unavailable(Cause::new("no answer in time")));
+    tokio::time::timeout(deadline, future).await.or(late)
 }
 
 /// Compares what the session has with what was asked for.

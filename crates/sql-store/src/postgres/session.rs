@@ -14,7 +14,7 @@ use sqlx::{
 use time::UtcDateTime;
 use uuid::Uuid;
 
-use super::connect::Opener;
+use super::connect::{Opener, within};
 use super::failure;
 use super::scrub::{self, State};
 use crate::codec::micros;
@@ -47,40 +47,59 @@ impl PgSession {
     }
 }
 
+impl PgSession {
+    /// Makes a call with the connection, and closes it when the server has not answered in time: SQL
+    /// can lift the server's own time-outs, but not this one.
+    async fn timely<T: Send>(
+        &mut self,
+        call: impl for<'c> FnOnce(&'c mut PgConnection) -> BoxFuture<'c, Result<T, DbError>> + Send,
+    ) -> Result<T, DbError> {
+        let slot = self.slot.as_mut().ok_or(DbError::Closed)?;
+        let done = within(slot.conn.deadline, call(&mut slot.conn.raw)).await;
+        done.unwrap_or_else(|late| {
+            self.slot = None;
+            Err(late)
+        })
+    }
+}
+
 impl Session for PgSession {
     fn execute(&mut self, sql: &'static str, args: Args) -> BoxFuture<'_, Result<u64, DbError>> {
-        Box::pin(async move { execute(self.conn()?, sql, args).await })
+        Box::pin(self.timely(move |conn| Box::pin(execute(conn, sql, args))))
     }
 
     fn rows(&mut self, sql: &'static str, args: Args) -> BoxFuture<'_, Result<Vec<Row>, DbError>> {
-        Box::pin(async move {
-            let args = bind(sql, args)?;
-            let rows = sqlx::query_with(sql, args).fetch_all(self.conn()?).await;
-            read(&rows.map_err(|error| failure::db_error(&error))?)
-        })
+        Box::pin(self.timely(move |conn| {
+            Box::pin(async move {
+                let args = bind(sql, args)?;
+                let rows = sqlx::query_with(sql, args).fetch_all(conn).await;
+                read(&rows.map_err(|error| failure::db_error(&error))?)
+            })
+        }))
     }
 
     fn script<'a>(&'a mut self, sql: &'a str) -> BoxFuture<'a, Result<(), DbError>> {
-        Box::pin(async move {
-            let done = self
-                .conn()?
-                .execute(sqlx::raw_sql(AssertSqlSafe(sql.to_owned())))
-                .await;
-            done.map(drop).map_err(|error| failure::db_error(&error))
-        })
+        let sql = AssertSqlSafe(sql.to_owned());
+        Box::pin(self.timely(move |conn| {
+            Box::pin(async move {
+                let done = conn.execute(sqlx::raw_sql(sql)).await;
+                done.map(drop).map_err(|error| failure::db_error(&error))
+            })
+        }))
     }
 
     fn computed<'a>(&'a mut self, sql: &'a str) -> BoxFuture<'a, Result<Vec<Row>, DbError>> {
-        Box::pin(async move {
-            let query = sqlx::query(AssertSqlSafe(sql.to_owned())).persistent(false);
-            let rows = query.fetch_all(self.conn()?).await;
-            read(&rows.map_err(|error| failure::db_error(&error))?)
-        })
+        let sql = AssertSqlSafe(sql.to_owned());
+        Box::pin(self.timely(move |conn| {
+            Box::pin(async move {
+                let rows = sqlx::query(sql).persistent(false).fetch_all(conn).await;
+                read(&rows.map_err(|error| failure::db_error(&error))?)
+            })
+        }))
     }
 
     fn commit(mut self: Box<Self>) -> BoxFuture<'static, Result<(), DbError>> {
         Box::pin(async move {
-            let mut slot = self.slot.take().ok_or(DbError::Closed)?;
             // COMMIT of a failed transaction succeeds and rolls back, and COMMIT of one that was
             // ended by hand succeeds and does nothing: so the server first proves, in the same
             // message, that this is the transaction that was begun
@@ -89,29 +108,22 @@ impl Session for PgSession {
                  COMMIT",
                 self.tag.txn
             );
-            let done = slot.conn.raw.execute(AssertSqlSafe(sql)).await;
-            let done = done.map(drop).map_err(|error| failure::db_error(&error));
-            match done {
-                Err(DbError::Unavailable(cause)) => Err(DbError::CommitUnknown(cause)),
-                done => {
-                    give_back(slot);
-                    done.map_err(|error| match error.code() {
-                        Some("22012") => DbError::Aborted,
-                        _ => error,
-                    })
+            match self.script(&sql).await {
+                Err(DbError::Unavailable(cause)) => {
+                    self.slot = None;
+                    Err(DbError::CommitUnknown(cause))
                 }
+                // dropped, the session gives the connection back
+                done => done.map_err(|error| match error.code() {
+                    Some("22012") => DbError::Aborted,
+                    _ => error,
+                }),
             }
         })
     }
 
     fn rollback(mut self: Box<Self>) -> BoxFuture<'static, Result<(), DbError>> {
-        Box::pin(async move {
-            let mut slot = self.slot.take().ok_or(DbError::Closed)?;
-            let done = slot.conn.raw.execute("ROLLBACK").await;
-            done.map_err(|error| failure::db_error(&error))?;
-            give_back(slot);
-            Ok(())
-        })
+        Box::pin(async move { self.script("ROLLBACK").await })
     }
 
     fn database_now(&self) -> Option<UtcDateTime> {
@@ -143,11 +155,11 @@ fn give_back(mut slot: Slot<Opener>) {
         return;
     };
     runtime.spawn(async move {
-        match scrub::scrub(&mut slot.conn).await {
-            Ok(State::Clean) => slot.give_back(),
-            Ok(State::Unclean) => slot.reject(),
+        match within(slot.conn.deadline, scrub::scrub(&mut slot.conn)).await {
+            Ok(Ok(State::Clean)) => slot.give_back(),
+            Ok(Ok(State::Unclean)) => slot.reject(),
             // lost: dropped here
-            Err(_) => {}
+            Ok(Err(_)) | Err(_) => {}
         }
     });
 }

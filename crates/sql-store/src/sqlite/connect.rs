@@ -64,7 +64,7 @@ pub(super) struct Conn {
 struct Settings([i64; COLUMNS.len()]);
 
 /// Names of the columns of the check.
-const COLUMNS: [&str; 13] = [
+const COLUMNS: [&str; 15] = [
     "foreign_keys",
     "secure_delete",
     "recursive_triggers",
@@ -76,6 +76,8 @@ const COLUMNS: [&str; 13] = [
     "trusted_schema",
     "writable_schema",
     "read_uncommitted",
+    "reverse_unordered_selects",
+    "legacy_alter_table",
     "busy_timeout",
     "temporary",
 ];
@@ -152,7 +154,7 @@ impl Opener {
             Durability::Off => 0,
         };
         let busy = i64::try_from(self.busy_wait.as_millis()).unwrap_or(i64::MAX);
-        Settings([1, 1, 1, synchronous, 1, 0, 0, 0, 0, 0, 0, busy, 0])
+        Settings([1, 1, 1, synchronous, 1, 0, 0, 0, 0, 0, 0, 0, 0, busy, 0])
     }
 }
 
@@ -274,6 +276,22 @@ pub(super) fn create(path: &Path, durability: Durability) -> Result<PathBuf, Ope
         sync_folder(&absolute).map_err(io)?;
     }
     Ok(absolute)
+}
+
+/// Removes the file and its side files, as far as they are there.
+pub(super) fn remove(path: &Path) -> Result<(), OpenError> {
+    for suffix in ["", "-wal", "-shm", "-journal"] {
+        let mut name = path.as_os_str().to_owned();
+        name.push(suffix);
+        let path = PathBuf::from(name);
+        match std::fs::remove_file(&path) {
+            Err(source) if source.kind() != std::io::ErrorKind::NotFound => {
+                return Err(OpenError::Io { path, source });
+            }
+            _ => {}
+        }
+    }
+    Ok(())
 }
 
 /// Makes the names in a file's folder durable.

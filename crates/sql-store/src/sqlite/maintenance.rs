@@ -197,7 +197,7 @@ fn finish(
         }
         Ok(()) => Ok(()),
         Err(error) => {
-            std::fs::remove_file(target).map_err(io)?;
+            connect::remove(target)?;
             Err(error)
         }
     }

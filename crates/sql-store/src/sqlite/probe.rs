@@ -3,7 +3,7 @@
 //! Every connection sets `secure_delete` and reads it back; a build may still do otherwise, and a
 //! vacuum hides that from every later scan. So before anything is served, a scratch file shows it.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
@@ -28,10 +28,10 @@ pub async fn probe_secure_delete(folder: &Path) -> Result<(), OpenError> {
     let name = format!(".covenant-probe-{}-{number}", std::process::id());
     let path = folder.join(name);
     // one of a process that died in the middle and had the same number
-    remove(&path)?;
+    connect::remove(&path)?;
     let path = connect::create(&path, Durability::Off)?;
     let probed = probe(&path).await;
-    remove(&path)?;
+    connect::remove(&path)?;
     probed
 }
 
@@ -82,22 +82,6 @@ fn holds_marker(path: &Path) -> Result<bool, OpenError> {
     Ok(bytes
         .windows(MARKER.len())
         .any(|window| window == MARKER.as_bytes()))
-}
-
-/// Removes the file and its side files, as far as they are there.
-fn remove(path: &Path) -> Result<(), OpenError> {
-    for suffix in ["", "-wal", "-shm", "-journal"] {
-        let mut name = path.as_os_str().to_owned();
-        name.push(suffix);
-        let path = PathBuf::from(name);
-        match std::fs::remove_file(&path) {
-            Err(source) if source.kind() != std::io::ErrorKind::NotFound => {
-                return Err(OpenError::Io { path, source });
-            }
-            _ => {}
-        }
-    }
-    Ok(())
 }
 
 #[cfg(test)]

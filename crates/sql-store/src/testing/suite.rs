@@ -3,18 +3,23 @@
 //! The database must be one that nobody else uses, with at least two connections; only
 //! [`cancelled_calls_leave_nothing_open`] is also for a pool of one.
 
-use std::time::Duration;
-
-use covenant_core::{
-    EventId, LogId, OutboxError, OutboxRow, OutboxTx as _, TenantId, TxTag, TxnId,
-};
+use covenant_core::{OutboxError, OutboxTx as _, TxTag, TxnId};
 use time::UtcDateTime;
 use uuid::Uuid;
 
-use super::cancel::polled;
-use crate::due::Due;
 use crate::{Args, Constraint, Db, DbError, MigrateError, Migrations, Mode, OUTBOX, Row, Tx};
-use crate::{due, lease, outbox};
+use crate::{due, lease};
+
+mod cancelled;
+mod tables;
+
+pub use cancelled::cancelled_calls_leave_nothing_open;
+pub use tables::{
+    one_worker_holds_a_lease, outbox_rows_commit_with_their_transaction,
+    the_queue_gives_what_is_due_in_order,
+};
+
+use tables::outbox_row;
 
 /// A law that does not hold.
 #[derive(Debug, thiserror::Error)]
@@ -42,6 +47,7 @@ macro_rules! law {
         if $holds { Ok(()) } else { Err(broken($text)) }
     };
 }
+use law;
 
 const TABLES: Migrations = Migrations {
     crate_name: "suite",
@@ -350,290 +356,6 @@ pub async fn wrong_calls_are_told_apart(db: &Db) -> Outcome {
     )
 }
 
-/// Outbox rows commit with the change; ids are unique; order is that of time and id.
-///
-/// # Errors
-/// [`SuiteError`].
-pub async fn outbox_rows_commit_with_their_transaction(db: &Db) -> Outcome {
-    let mut tx = db.begin_with(Mode::ReadWrite, tag(51)).await?;
-    tx.put(outbox_row(2)).await?;
-    tx.put(outbox_row(1)).await?;
-    let now = tx.now();
-    tx.commit().await?;
-    let mut tx = db.begin_with(Mode::ReadWrite, tag(52)).await?;
-    tx.put(outbox_row(3)).await?;
-    drop(tx);
-    let mut tx = db.begin_with(Mode::ReadWrite, tag(53)).await?;
-    let twice = tx.put(outbox_row(1)).await;
-    law!(
-        matches!(twice, Err(OutboxError::Store(_))),
-        "the same event again is an error",
-    )?;
-    drop(tx);
-    let mut tx = db.begin_with(Mode::ReadWrite, tag(54)).await?;
-    let mut large = outbox_row(4);
-    large.leaf = vec![0; covenant_core::outbox::LEAF_LEN_BYTES_MAX.saturating_add(1)];
-    let large = tx.put(large).await;
-    law!(
-        matches!(large, Err(OutboxError::TooLarge)),
-        "a leaf has a cap",
-    )?;
-    let rows = outbox::read(&mut tx, 256).await?;
-    let read: Vec<OutboxRow> = rows.iter().map(|entry| entry.row.clone()).collect();
-    law!(
-        read == [outbox_row(1), outbox_row(2)],
-        "the rows are as they were put, in order",
-    )?;
-    let stamped = rows
-        .iter()
-        .all(|e| e.txn == tag(51).txn && e.recorded_at <= now);
-    law!(stamped, "transaction and time are stamped")?;
-    law!(
-        outbox::read(&mut tx, 1).await?.len() == 1,
-        "at most as many as asked for",
-    )?;
-    let events = [
-        outbox_row(1).event,
-        outbox_row(2).event,
-        outbox_row(9).event,
-    ];
-    outbox::delete(&mut tx, &events).await?;
-    law!(outbox::count(&mut tx).await? == 0, "deleted rows are gone")?;
-    tx.commit().await?;
-    Ok(())
-}
-
-/// The queue is ordered, an upsert moves a row, and a row that moved is not taken off by mistake.
-///
-/// # Errors
-/// [`SuiteError`].
-pub async fn the_queue_gives_what_is_due_in_order(db: &Db) -> Outcome {
-    let at = |secs: i64| UtcDateTime::from_unix_timestamp(secs).unwrap_or(UtcDateTime::MAX);
-    let row = |secs: i64, kind: &str, key: u8| Due {
-        due_at: at(secs),
-        kind: kind.to_owned(),
-        tenant: TenantId::from_bytes([1; 16]),
-        key: vec![key],
-    };
-    let mut tx = db.begin_with(Mode::ReadWrite, tag(1)).await?;
-    law!(
-        due::next(&mut tx).await?.is_none(),
-        "an empty queue has no next",
-    )?;
-    for due in [
-        row(30, "b", 1),
-        row(20, "b", 2),
-        row(20, "a", 3),
-        row(10, "a", 4),
-    ] {
-        due::put(&mut tx, &due).await?;
-    }
-    due::put(&mut tx, &row(40, "a", 4)).await?;
-    law!(
-        due::next(&mut tx).await? == Some(at(20)),
-        "the next is the earliest",
-    )?;
-    let now = due::due(&mut tx, at(30), 10).await?;
-    let expected = [row(20, "a", 3), row(20, "b", 2), row(30, "b", 1)];
-    law!(now == expected, "what is due comes in order")?;
-    law!(
-        due::due(&mut tx, at(30), 2).await?.len() == 2,
-        "at most as many as asked for",
-    )?;
-    due::done(&mut tx, &row(10, "a", 4)).await?;
-    due::done(&mut tx, &row(20, "a", 3)).await?;
-    law!(
-        due::next(&mut tx).await? == Some(at(20)),
-        "what is done is off the queue",
-    )?;
-    let rows = [(at(5), vec![7]), (at(50), vec![8])];
-    due::replace(&mut tx, TenantId::from_bytes([1; 16]), "b", &rows).await?;
-    let left = due::due(&mut tx, at(100), 10).await?;
-    let expected = [row(5, "b", 7), row(40, "a", 4), row(50, "b", 8)];
-    law!(
-        left == expected,
-        "a row that moved stays; a kind is replaced whole",
-    )?;
-    due::cancel(&mut tx, TenantId::from_bytes([1; 16]), "a", &[4]).await?;
-    law!(
-        due::due(&mut tx, at(100), 10).await?.len() == 2,
-        "a row is cancelled at any instant",
-    )?;
-    let long = Due {
-        key: vec![0; due::KEY_LEN_BYTES_MAX.saturating_add(1)],
-        ..row(1, "a", 1)
-    };
-    let refused = due::put(&mut tx, &long).await;
-    law!(
-        matches!(refused, Err(DbError::TooLong { .. })),
-        "a key has a cap",
-    )?;
-    tx.rollback().await?;
-    Ok(())
-}
-
-/// One worker holds a lease; every acquisition has a higher fence; who lost it is told.
-///
-/// # Errors
-/// [`SuiteError`].
-pub async fn one_worker_holds_a_lease(db: &Db) -> Outcome {
-    let (anne, bert) = (Uuid::from_u128(1), Uuid::from_u128(2));
-    let long = Duration::from_secs(3_600);
-    let acquire = async |holder: Uuid, length: Duration| -> Result<_, DbError> {
-        let mut tx = db.begin_with(Mode::ReadWrite, tag(1)).await?;
-        let lease = lease::acquire(&mut tx, "suite", holder, length).await?;
-        tx.commit().await?;
-        Ok(lease)
-    };
-    let first = acquire(anne, long).await?;
-    let first = first.ok_or_else(|| broken("a free lease is given"))?;
-    law!(
-        acquire(bert, long).await?.is_none(),
-        "a lease that is held is not given",
-    )?;
-    law!(
-        acquire(anne, long).await?.is_none(),
-        "not even to its holder",
-    )?;
-    let mut tx = db.begin_with(Mode::ReadWrite, tag(2)).await?;
-    law!(lease::verify(&mut tx, &first).await?, "the holder holds it")?;
-    law!(
-        lease::renew(&mut tx, &first, long).await?,
-        "the holder can prolong it",
-    )?;
-    lease::release(&mut tx, &first).await?;
-    law!(
-        !lease::verify(&mut tx, &first).await?,
-        "released, nobody holds it",
-    )?;
-    law!(
-        !lease::renew(&mut tx, &first, long).await?,
-        "nor prolongs it",
-    )?;
-    tx.commit().await?;
-    let second = acquire(bert, Duration::ZERO).await?;
-    let second = second.ok_or_else(|| broken("a released lease is given"))?;
-    let third = acquire(anne, long).await?;
-    let third = third.ok_or_else(|| broken("a lease whose time is over is given"))?;
-    law!(
-        first.fence() < second.fence() && second.fence() < third.fence(),
-        "fences grow",
-    )?;
-    let mut tx = db.begin_with(Mode::ReadWrite, tag(3)).await?;
-    law!(
-        !lease::verify(&mut tx, &second).await?,
-        "who lost it is told",
-    )?;
-    law!(
-        !lease::renew(&mut tx, &second, long).await?,
-        "and cannot prolong it",
-    )?;
-    lease::release(&mut tx, &second).await?;
-    law!(
-        lease::verify(&mut tx, &third).await?,
-        "nor release it for another",
-    )?;
-    let refused = lease::acquire(&mut tx, &"x".repeat(129), anne, long).await;
-    law!(
-        matches!(refused, Err(DbError::TooLong { .. })),
-        "a name has a cap",
-    )?;
-    tx.commit().await?;
-    Ok(())
-}
-
-/// Begin, statement, commit and rollback dropped at every await: the next transaction is a new one,
-/// nothing is half done, and no connection is lost.
-///
-/// # Errors
-/// [`SuiteError`].
-pub async fn cancelled_calls_leave_nothing_open(db: &Db) -> Outcome {
-    db.migrate(&TABLES).await?;
-    let mut id = 1_000_i64;
-    let mut dropped = 0_u32;
-    for warm in [Warm::No, Warm::Yes] {
-        for mode in [Mode::ReadOnly, Mode::ReadWrite] {
-            for polls in 0.. {
-                if warm == Warm::Yes {
-                    db.begin_with(mode, tag(1)).await?.commit().await?;
-                }
-                let begun = polled(db.begin_with(mode, tag(1)), polls).await;
-                let ended = begun.transpose()?.is_some();
-                id = id.saturating_add(1);
-                usable(db, id).await?;
-                if ended {
-                    break;
-                }
-                dropped = dropped.saturating_add(u32::from(polls > 0));
-            }
-        }
-    }
-    for step in [Step::Statement, Step::Commit, Step::Rollback] {
-        for polls in 0.. {
-            id = id.saturating_add(1);
-            let mut tx = db.begin_with(Mode::ReadWrite, tag(1)).await?;
-            let put = Args::new().bind(id).bind("x");
-            let ended = match step {
-                Step::Statement => {
-                    let ended = polled(tx.execute(PUT, put), polls).await.map(drop);
-                    drop(tx);
-                    ended
-                }
-                Step::Commit => {
-                    tx.execute(PUT, put).await?;
-                    polled(tx.commit(), polls).await.transpose()?
-                }
-                Step::Rollback => {
-                    tx.execute(PUT, put).await?;
-                    polled(tx.rollback(), polls).await.transpose()?
-                }
-            };
-            let (was, next) = (id, id.saturating_add(1));
-            id = next;
-            usable(db, next).await?;
-            let found = count(db, was).await?;
-            let as_it_must = match (step, ended) {
-                (Step::Commit, Some(())) => found == 1,
-                // dropped in the middle, a commit may or may not have happened
-                (Step::Commit, None) => found <= 1,
-                _ => found == 0,
-            };
-            law!(as_it_must, "nothing is half done")?;
-            if ended.is_some() {
-                break;
-            }
-            dropped = dropped.saturating_add(u32::from(polls > 0));
-        }
-    }
-    // one that is never polled does nothing; so those count that were polled and had to wait
-    law!(dropped > 0, "futures were dropped at their awaits")
-}
-
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Warm {
-    No,
-    Yes,
-}
-
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Step {
-    Commit,
-    Rollback,
-    Statement,
-}
-
-/// The next transaction is one of its own: what it writes is not there before, and is after.
-async fn usable(db: &Db, id: i64) -> Outcome {
-    let mut tx = db.begin_with(Mode::ReadWrite, tag(9)).await?;
-    law!(
-        read(&mut tx, id).await? == 0,
-        "a new transaction starts with what was committed",
-    )?;
-    tx.execute(PUT, Args::new().bind(id).bind("x")).await?;
-    tx.commit().await?;
-    law!(count(db, id).await? == 1, "and commits what it wrote")
-}
-
 async fn count(db: &Db, id: i64) -> Result<i64, SuiteError> {
     let mut tx = db.begin_with(Mode::ReadOnly, tag(9)).await?;
     let found = read(&mut tx, id).await?;
@@ -643,16 +365,6 @@ async fn count(db: &Db, id: i64) -> Result<i64, SuiteError> {
 
 async fn read(tx: &mut Tx, id: i64) -> Result<i64, SuiteError> {
     Ok(one(tx.row(COUNT, Args::new().bind(id)).await?)?.int("n")?)
-}
-
-fn outbox_row(n: u8) -> OutboxRow {
-    OutboxRow {
-        event: EventId::from_bytes([n; 16]),
-        log: LogId::from_bytes([9; 16]),
-        kind: n & 1,
-        leaf: vec![n; 3],
-        sealed: vec![],
-    }
 }
 
 fn one(row: Option<Row>) -> Result<Row, SuiteError> {

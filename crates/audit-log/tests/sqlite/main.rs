@@ -5,6 +5,8 @@ mod a_checkpoint_is_signed_and_proves_its_leaves;
 #[cfg(test)]
 mod a_flipped_byte_is_found;
 #[cfg(test)]
+mod a_fold_is_the_last_word_on_every_item;
+#[cfg(test)]
 mod a_row_that_cannot_be_sequenced_is_set_aside;
 #[cfg(test)]
 mod a_stopped_drain_ends_where_an_undisturbed_one_would;

@@ -4,6 +4,7 @@
 
 pub mod audit;
 pub mod core;
+pub mod policy;
 
 /// A fuzz target: a promise about any bytes.
 pub type Target = fn(&[u8]);
@@ -16,4 +17,6 @@ pub const TARGETS: &[(&str, Target)] = &[
     ("core_note", core::note),
     ("core_period", core::period),
     ("core_statement", core::statement),
+    ("policy_toml", policy::toml),
+    ("source_lines", policy::lines),
 ];

@@ -17,6 +17,7 @@ mod reasons;
 mod shape;
 mod value;
 
+use cross::Ids;
 use errors::Errors;
 use value::{Fields, tables};
 
@@ -39,6 +40,7 @@ pub(crate) fn document(
         }
         return Err(errors.into_sorted());
     }
+    let ids = Ids::of(root.get_ref());
     let mut fields = Fields::new(root.get_ref(), root.span().start, "document");
     let head = fields.required("document", &mut errors);
     let head = head.and_then(|value| head::head(value, &mut errors));
@@ -72,9 +74,9 @@ pub(crate) fn document(
     );
     fields.finish(&mut errors);
 
-    cross::graph(&classes, &stores, &keys, &mut errors);
-    cross::clauses(&clauses, &mut errors);
-    cross::reasons(&clauses, &deviations, &attestations, &mut errors);
+    cross::graph(&ids, &classes, &stores, &keys, &mut errors);
+    cross::clauses(&ids, &clauses, &mut errors);
+    cross::reasons(&ids, &clauses, &deviations, &attestations, &mut errors);
     if let Some(head) = &head {
         cross::lines(head, &ignores, &clauses, &mut errors);
     }

@@ -52,6 +52,8 @@ pub struct LineReport {
 pub struct SourceReport {
     /// SHA-256 of the whole source.
     pub digest: Digest,
+    /// SHA-256 of the source that was reviewed.
+    pub reviewed: Digest,
     /// One entry a line: of the document, and of the source where that is longer.
     pub lines: Vec<LineReport>,
 }
@@ -60,7 +62,7 @@ impl SourceReport {
     /// Whether the source is byte for byte what was reviewed, and every line of it is served.
     #[must_use]
     pub fn is_clean(&self) -> bool {
-        self.findings().next().is_none()
+        self.digest == self.reviewed && self.findings().next().is_none()
     }
 
     /// The lines that are not as they should be.
@@ -191,11 +193,13 @@ pub(crate) fn check(document: &Document, source: &[u8]) -> SourceReport {
             clauses,
         });
     }
+    let reviewed = *document.sha256();
     let mut report = SourceReport {
         digest,
+        reviewed,
         lines: reports,
     };
-    if digest != *document.sha256() && report.is_clean() {
+    if digest != reviewed && report.findings().next().is_none() {
         blame(&mut report.lines, &blanks_with_bytes);
     }
     report

@@ -59,6 +59,8 @@ pub(super) fn bound(table: Value<'_>, errors: &mut Errors<'_>) -> Option<Bound> 
     };
     let message = if bound.to.is_empty() == bound.state.is_empty() {
         "a bound leads either to events or to states"
+    } else if !bound.state.is_empty() && bound.from.is_empty() {
+        "a state follows from an event"
     } else if bound.of.is_some() && (!bound.from.is_empty() || !bound.state.is_empty()) {
         "a period that an event carries needs no other start, and no state"
     } else if bound.per.is_some() && bound.max.is_some() {

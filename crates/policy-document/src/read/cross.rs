@@ -4,14 +4,50 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use covenant_core::ClauseId;
 use covenant_core::digest::Digest;
+use toml::de::{DeTable, DeValue};
 
 use super::errors::Errors;
 use crate::document::Head;
 use crate::store::{Class, Key, KeyDeath, Store, StoreKind};
 use crate::{Attestation, Clause, Deviation, ErrorKind, Ignore, Kind, Name, Position};
 
+/// Ids as they are written, those of tables with mistakes included: a mistake in one table is no
+/// reason to say that another refers to nothing.
+#[derive(Debug)]
+pub(super) struct Ids<'t> {
+    classes: BTreeSet<&'t str>,
+    stores: BTreeSet<&'t str>,
+    clauses: BTreeSet<&'t str>,
+}
+
+impl<'t> Ids<'t> {
+    pub(super) fn of(root: &'t DeTable<'t>) -> Self {
+        let of = |key: &str| -> BTreeSet<&'t str> {
+            let tables = root.get(key).and_then(|value| value.get_ref().as_array());
+            let tables = tables.into_iter().flat_map(|tables| tables.iter());
+            let ids = tables.filter_map(|table| table.get_ref().as_table()?.get("id"));
+            ids.filter_map(|id| DeValue::as_str(id.get_ref())).collect()
+        };
+        Self {
+            classes: of("class"),
+            stores: of("store"),
+            clauses: of("clause"),
+        }
+    }
+
+    fn has_clause(&self, id: ClauseId) -> bool {
+        self.clauses.contains(id.to_string().as_str())
+    }
+}
+
 /// Ids are unique, references lead somewhere, nothing runs in a circle.
-pub(super) fn graph(classes: &[Class], stores: &[Store], keys: &[Key], errors: &mut Errors<'_>) {
+pub(super) fn graph(
+    ids: &Ids<'_>,
+    classes: &[Class],
+    stores: &[Store],
+    keys: &[Key],
+    errors: &mut Errors<'_>,
+) {
     unique(
         classes.iter().map(|class| (&class.id, class.at)),
         "class",
@@ -23,41 +59,22 @@ pub(super) fn graph(classes: &[Class], stores: &[Store], keys: &[Key], errors: &
         errors,
     );
     unique(keys.iter().map(|key| (&key.id, key.at)), "key", errors);
-    let class_ids: BTreeSet<&Name> = classes.iter().map(|class| &class.id).collect();
     let by_id: BTreeMap<&Name, &Store> = stores.iter().map(|store| (&store.id, store)).collect();
     for class in classes {
-        require(
-            class.parent.iter(),
-            |id| class_ids.contains(id),
-            "class",
-            class.at,
-            errors,
-        );
+        require(class.parent.iter(), &ids.classes, "class", class.at, errors);
     }
     for store in stores {
         require(
             store.classes.iter(),
-            |id| class_ids.contains(id),
+            &ids.classes,
             "class",
             store.at,
             errors,
         );
-        require(
-            store.fed_by.iter(),
-            |id| by_id.contains_key(id),
-            "store",
-            store.at,
-            errors,
-        );
+        require(store.fed_by.iter(), &ids.stores, "store", store.at, errors);
     }
     for key in keys {
-        require(
-            key.seals.iter(),
-            |id| by_id.contains_key(id),
-            "store",
-            key.at,
-            errors,
-        );
+        require(key.seals.iter(), &ids.stores, "store", key.at, errors);
         let is_epoch = |id| {
             by_id
                 .get(id)
@@ -89,21 +106,20 @@ pub(super) fn graph(classes: &[Class], stores: &[Store], keys: &[Key], errors: &
 }
 
 /// Ids are unique and of one letter; what is repeated is there.
-pub(super) fn clauses(clauses: &[Clause], errors: &mut Errors<'_>) {
+pub(super) fn clauses(ids: &Ids<'_>, clauses: &[Clause], errors: &mut Errors<'_>) {
     unique(
         clauses.iter().map(|clause| (&clause.id, clause.at)),
         "clause",
         errors,
     );
     let letter = clauses.first().map(|clause| clause.id.letter());
-    let ids: BTreeSet<ClauseId> = clauses.iter().map(|clause| clause.id).collect();
     for clause in clauses {
         if Some(clause.id.letter()) != letter {
             let message = format!("clause {} has another letter than the first", clause.id);
             errors.push_at(clause.at, ErrorKind::Contradiction, message);
         }
         if let Some(repeats) = clause.repeats
-            && (repeats == clause.id || !ids.contains(&repeats))
+            && (repeats == clause.id || !ids.has_clause(repeats))
         {
             let message = format!("clause {} repeats {repeats}, which is no other", clause.id);
             errors.push_at(clause.at, ErrorKind::Unknown, message);
@@ -114,6 +130,7 @@ pub(super) fn clauses(clauses: &[Clause], errors: &mut Errors<'_>) {
 /// A deviation is about something that is delivered, an attestation about something that is not
 /// proven; a clause has one of each, a deviation one for each profile.
 pub(super) fn reasons(
+    ids: &Ids<'_>,
     clauses: &[Clause],
     deviations: &[Deviation],
     attestations: &[Attestation],
@@ -123,7 +140,7 @@ pub(super) fn reasons(
     let mut profiles = BTreeSet::new();
     for deviation in deviations {
         match kinds.get(&deviation.clause) {
-            None => unknown_clause(deviation.clause, deviation.at, errors),
+            None => require_clause(ids, deviation.clause, deviation.at, errors),
             Some(Kind::Technical | Kind::Partial) => {}
             Some(Kind::Informational | Kind::Organisational) => {
                 let message = format!("clause {} has no technical part", deviation.clause);
@@ -157,7 +174,7 @@ pub(super) fn reasons(
     );
     for attestation in attestations {
         match kinds.get(&attestation.clause) {
-            None => unknown_clause(attestation.clause, attestation.at, errors),
+            None => require_clause(ids, attestation.clause, attestation.at, errors),
             Some(Kind::Technical | Kind::Informational) => {
                 let message = format!("clause {} cannot be attested", attestation.clause);
                 errors.push_at(attestation.at, ErrorKind::Contradiction, message);
@@ -223,8 +240,10 @@ fn is_in_source(number: u32, head: &Head) -> bool {
     (1..=head.lines).contains(&number)
 }
 
-fn unknown_clause(id: ClauseId, at: Position, errors: &mut Errors<'_>) {
-    errors.push_at(at, ErrorKind::Unknown, format!("there is no clause {id}"));
+fn require_clause(ids: &Ids<'_>, id: ClauseId, at: Position, errors: &mut Errors<'_>) {
+    if !ids.has_clause(id) {
+        errors.push_at(at, ErrorKind::Unknown, format!("there is no clause {id}"));
+    }
 }
 
 fn unique<'a, T: Ord + std::fmt::Display + 'a>(
@@ -246,12 +265,12 @@ fn unique<'a, T: Ord + std::fmt::Display + 'a>(
 
 fn require<'a>(
     ids: impl Iterator<Item = &'a Name>,
-    has: impl Fn(&Name) -> bool,
+    known: &BTreeSet<&str>,
     what: &str,
     at: Position,
     errors: &mut Errors<'_>,
 ) {
-    for id in ids.filter(|id| !has(id)) {
+    for id in ids.filter(|id| !known.contains(id.as_str())) {
         errors.push_at(at, ErrorKind::Unknown, format!("there is no {what} {id}"));
     }
 }

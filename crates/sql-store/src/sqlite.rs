@@ -46,7 +46,6 @@ impl Db {
         options: SqliteOptions,
         clock: Arc<dyn Clock>,
     ) -> Result<Self, OpenError> {
-        options.check()?;
         let path = connect::existing(&options.path)?;
         open(path, &options, clock).await
     }
@@ -59,13 +58,8 @@ impl Db {
         options: SqliteOptions,
         clock: Arc<dyn Clock>,
     ) -> Result<Self, OpenError> {
-        options.check()?;
         let path = connect::create(&options.path, options.durability)?;
-        let opened = open(path.clone(), &options, clock).await;
-        if opened.is_err() {
-            connect::remove(&path)?;
-        }
-        opened
+        open(path, &options, clock).await
     }
 }
 
@@ -74,6 +68,7 @@ async fn open(
     options: &SqliteOptions,
     clock: Arc<dyn Clock>,
 ) -> Result<Db, OpenError> {
+    options.check()?;
     let wait = options.busy_wait;
     let opener = |access| Opener::new(path.clone(), access, options.durability, wait);
     let writer = Arc::new(Pool::new(opener(Access::Write), 1, wait));
@@ -122,8 +117,9 @@ impl Backend for SqliteFile {
 
     fn quiesce(&self, wait: Duration) -> BoxFuture<'_, Result<Quiet, DbError>> {
         Box::pin(async move {
-            let writer = self.writer.quiesce(wait).await?;
+            // the last connection that closes moves the log into the file, which a reader cannot
             let readers = self.readers.quiesce(wait).await?;
+            let writer = self.writer.quiesce(wait).await?;
             Ok(Quiet::new(vec![writer, readers]))
         })
     }

@@ -30,8 +30,6 @@ const IDENTITY: Migrations = Migrations {
 };
 const READ_IDENTITY: &str = include_str!("../../sql/read_identity.sql");
 const PUT_IDENTITY: &str = include_str!("../../sql/put_identity.sql");
-/// How often a begin that found its database closed under it opens it again.
-const BEGIN_TRIES: u8 = 3;
 
 /// Settings of the store; the figures of the default are ours.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -183,23 +181,17 @@ impl TenantStore for SqliteFileStore {
             let identity = permit.identity();
             self.placement().check(identity.region())?;
             let seat = self.shared.seats.of(identity.tenant());
-            for _ in 0..BEGIN_TRIES {
-                let db = match seat.database(identity) {
-                    Some(db) => db,
-                    None => {
-                        let door = seat.enter(self.shared.options.busy_wait).await?;
-                        self.shared.seated(&seat, &door, identity).await?
-                    }
-                };
+            if let Some(db) = seat.database(identity) {
                 match db.begin_with(permit.mode(), permit.tag()).await {
                     // Given up for another tenant between the look and the begin: open it again.
                     Err(DbError::Closed) => {}
                     begun => return Ok(begun?),
                 }
             }
-            Err(StoreError::Busy {
-                tenant: identity.tenant(),
-            })
+            // With the door held until the transaction has begun, nobody closes it again.
+            let door = seat.enter(self.shared.options.busy_wait).await?;
+            let db = self.shared.seated(&seat, &door, identity).await?;
+            Ok(db.begin_with(permit.mode(), permit.tag()).await?)
         })
     }
 
@@ -253,7 +245,7 @@ impl TenantStore for SqliteFileStore {
                 on(&folder, &door, Folder::clear_new).await?;
                 return Err(error);
             }
-            seat.close(self.shared.options.busy_wait).await?;
+            drop(seat.close(self.shared.options.busy_wait).await?);
             on(&folder, &door, Folder::adopt_new).await
         })
     }
@@ -261,7 +253,7 @@ impl TenantStore for SqliteFileStore {
     fn remove<'s>(&'s self, permit: Permit<'s>) -> BoxFuture<'s, Result<Vec<PathBuf>, StoreError>> {
         Box::pin(async move {
             let (seat, door) = self.shared.enter(permit.identity()).await?;
-            seat.close(self.shared.options.busy_wait).await?;
+            drop(seat.close(self.shared.options.busy_wait).await?);
             on(
                 &self.shared.folder(permit.identity()),
                 &door,
@@ -309,7 +301,7 @@ impl Shared {
             return Ok(db);
         }
         // Of another generation: what sits there is no longer the tenant's store.
-        seat.close(self.options.busy_wait).await?;
+        drop(seat.close(self.options.busy_wait).await?);
         let folder = self.folder(identity);
         on(&folder, door, Folder::check).await?;
         let room = self.seats.room(identity.tenant()).await?;

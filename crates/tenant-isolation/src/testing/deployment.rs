@@ -69,9 +69,7 @@ impl Deployment {
     /// As its parts.
     pub async fn create(folder: &Path, backing: Backing) -> Result<Self, SuiteError> {
         std::fs::create_dir_all(folder.join("tenants"))?;
-        let clock = Arc::new(ManualClock::at(UtcDateTime::from_unix_timestamp(
-            1_790_000_000,
-        )?));
+        let clock = clock()?;
         let registry: Arc<dyn Registry> = match backing {
             Backing::Memory => Arc::new(MemoryRegistry::new()),
             Backing::Sql => {
@@ -83,6 +81,24 @@ impl Deployment {
             }
         };
         Self::over(folder, clock, registry, SEED)
+    }
+
+    /// A deployment in an empty folder over a registry of the caller's.
+    ///
+    /// # Errors
+    /// As its parts.
+    pub fn with_registry(
+        folder: &Path,
+        registry: impl Registry + 'static,
+    ) -> Result<Self, SuiteError> {
+        std::fs::create_dir_all(folder.join("tenants"))?;
+        Self::over(folder, clock()?, Arc::new(registry), SEED)
+    }
+
+    /// The clock's wall time.
+    #[must_use]
+    pub fn clock_now(&self) -> UtcDateTime {
+        self.clock.now()
     }
 
     /// The same deployment as another process sees it: the same files and clock, nothing else in
@@ -273,6 +289,12 @@ impl Deployment {
             .map(|row| Ok((row.int("id")?, row.text("body")?.to_owned())))
             .collect()
     }
+}
+
+fn clock() -> Result<Arc<ManualClock>, SuiteError> {
+    Ok(Arc::new(ManualClock::at(UtcDateTime::from_unix_timestamp(
+        1_790_000_000,
+    )?)))
 }
 
 fn regions() -> Result<RegionSet, SuiteError> {

@@ -2,24 +2,54 @@
 //! given up for the next. A database in use keeps its seat.
 
 use std::collections::BTreeMap;
+use std::pin::pin;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use covenant_core::TenantId;
 use sql_store::Db;
-use tokio::sync::{OwnedMutexGuard, OwnedSemaphorePermit, Semaphore};
+use tokio::sync::{Notify, OwnedMutexGuard, OwnedSemaphorePermit, Semaphore};
 
 use crate::{StoreError, StoreIdentity};
 
+/// How long to wait for the transactions of one database before trying the next.
+const PATIENCE: Duration = Duration::from_millis(10);
+
 /// The right to open, close or replace what sits in a seat; clones are the same right.
-pub(super) type Door = Arc<OwnedMutexGuard<()>>;
+pub(super) type Door = Arc<OpenDoor>;
+
+/// A door that is held; those who wait for a room learn when it is not any more.
+#[derive(Debug)]
+pub(super) struct OpenDoor {
+    held: Option<OwnedMutexGuard<()>>,
+    changed: Arc<Notify>,
+}
+
+impl Drop for OpenDoor {
+    fn drop(&mut self) {
+        drop(self.held.take());
+        self.changed.notify_waiters();
+    }
+}
+
+/// What came of closing a database for its room.
+enum GaveUp {
+    /// None could be tried.
+    Nothing,
+    /// Transactions are open in each that could be tried.
+    AllInUse,
+    /// One was closed.
+    Room(OwnedSemaphorePermit),
+}
 
 /// The seats of all tenants that were ever open here.
 #[derive(Debug)]
 pub(super) struct Seats {
     all: Mutex<BTreeMap<TenantId, Arc<Seat>>>,
     rooms: Arc<Semaphore>,
+    turnstile: tokio::sync::Mutex<()>,
+    changed: Arc<Notify>,
     turn: AtomicU64,
     wait: Duration,
 }
@@ -30,6 +60,7 @@ pub(super) struct Seat {
     tenant: TenantId,
     /// Held while the database is opened, closed, replaced, removed or kept for maintenance.
     door: Arc<tokio::sync::Mutex<()>>,
+    changed: Arc<Notify>,
     open: Mutex<Option<Open>>,
     used: AtomicU64,
 }
@@ -39,10 +70,7 @@ pub(super) struct Seat {
 struct Open {
     db: Db,
     identity: StoreIdentity,
-    #[expect(
-        dead_code,
-        reason = "held for its destructor: one database less is open"
-    )]
+    /// Given back, or handed on, when the database is closed.
     room: OwnedSemaphorePermit,
 }
 
@@ -52,6 +80,8 @@ impl Seats {
         Self {
             all: Mutex::default(),
             rooms,
+            turnstile: tokio::sync::Mutex::default(),
+            changed: Arc::default(),
             turn: AtomicU64::new(0),
             wait,
         }
@@ -62,7 +92,7 @@ impl Seats {
         let mut all = self.all.lock().unwrap_or_else(PoisonError::into_inner);
         let seat = all
             .entry(tenant)
-            .or_insert_with(|| Arc::new(Seat::new(tenant)));
+            .or_insert_with(|| Arc::new(Seat::new(tenant, Arc::clone(&self.changed))));
         seat.used
             .store(self.turn.fetch_add(1, Ordering::Relaxed), Ordering::Relaxed);
         Arc::clone(seat)
@@ -74,21 +104,43 @@ impl Seats {
         all.values().filter(|seat| seat.is_open()).count()
     }
 
-    /// Room for one more open database; an idle one is closed for it if need be.
+    /// Room for one more open database. If need be another one is closed for it: an idle one, the
+    /// least recently used first, or else the first whose transactions end in time.
     pub(super) async fn room(&self, tenant: TenantId) -> Result<OwnedSemaphorePermit, StoreError> {
         if let Ok(room) = Arc::clone(&self.rooms).try_acquire_owned() {
             return Ok(room);
         }
-        self.give_up_one().await?;
-        let room = Arc::clone(&self.rooms).acquire_owned();
-        match tokio::time::timeout(self.wait, room).await {
-            Ok(Ok(room)) => Ok(room),
-            Ok(Err(_)) | Err(_) => Err(StoreError::Busy { tenant }),
+        let freed = tokio::time::timeout(self.wait, self.freed_room()).await;
+        freed.or(Err(StoreError::Busy { tenant }))
+    }
+
+    /// Waits for a room, and closes databases for it. One at a time, in order: whoever closes a
+    /// database gets the room it had.
+    async fn freed_room(&self) -> OwnedSemaphorePermit {
+        let _turn = self.turnstile.lock().await;
+        loop {
+            let mut changed = pin!(self.changed.notified());
+            changed.as_mut().enable();
+            if let Ok(room) = Arc::clone(&self.rooms).try_acquire_owned() {
+                return room;
+            }
+            let mut found = GaveUp::Nothing;
+            for wait in [Duration::ZERO, PATIENCE] {
+                found = self.give_up_one(wait).await;
+                if let GaveUp::Room(room) = found {
+                    return room;
+                }
+            }
+            // All rooms are those of databases being opened, closed or maintained.
+            if matches!(found, GaveUp::Nothing) {
+                changed.await;
+            }
         }
     }
 
-    /// Closes the least recently used database that nobody uses.
-    async fn give_up_one(&self) -> Result<(), StoreError> {
+    /// Closes a database whose transactions end within `wait`, the least recently used first; one
+    /// whose door is held is passed over.
+    async fn give_up_one(&self, wait: Duration) -> GaveUp {
         let mut open: Vec<Arc<Seat>> = {
             let all = self.all.lock().unwrap_or_else(PoisonError::into_inner);
             all.values()
@@ -97,15 +149,18 @@ impl Seats {
                 .collect()
         };
         open.sort_by_key(|seat| seat.used.load(Ordering::Relaxed));
+        let mut gave_up = GaveUp::Nothing;
         for seat in open {
             let Ok(_door) = Arc::clone(&seat.door).try_lock_owned() else {
                 continue;
             };
-            if seat.close(Duration::ZERO).await.is_ok() {
-                return Ok(());
+            match seat.close(wait).await {
+                Ok(Some(room)) => return GaveUp::Room(room),
+                Ok(None) => {}
+                Err(_) => gave_up = GaveUp::AllInUse,
             }
         }
-        Ok(())
+        gave_up
     }
 
     /// Closes every database, after waiting for its transactions.
@@ -116,18 +171,19 @@ impl Seats {
         };
         for seat in all {
             let _door = seat.enter(self.wait).await?;
-            seat.close(self.wait).await?;
+            drop(seat.close(self.wait).await?);
         }
         Ok(())
     }
 }
 
 impl Seat {
-    fn new(tenant: TenantId) -> Self {
+    fn new(tenant: TenantId, changed: Arc<Notify>) -> Self {
         let door = Arc::default();
         Self {
             tenant,
             door,
+            changed,
             open: Mutex::default(),
             used: AtomicU64::new(0),
         }
@@ -136,9 +192,14 @@ impl Seat {
     /// The right to change what sits here, after waiting for those who have it.
     pub(super) async fn enter(&self, wait: Duration) -> Result<Door, StoreError> {
         let door = Arc::clone(&self.door).lock_owned();
-        let entered = tokio::time::timeout(wait, door).await;
-        entered.map(Arc::new).or(Err(StoreError::Busy {
+        let held = tokio::time::timeout(wait, door).await;
+        let held = held.or(Err(StoreError::Busy {
             tenant: self.tenant,
+        }))?;
+        let changed = Arc::clone(&self.changed);
+        Ok(Arc::new(OpenDoor {
+            held: Some(held),
+            changed,
         }))
     }
 
@@ -157,13 +218,17 @@ impl Seat {
     }
 
     /// Empties the seat, after waiting for the transactions of its database; the door must be held.
-    pub(super) async fn close(&self, wait: Duration) -> Result<(), StoreError> {
+    /// Returns the room that the database had.
+    pub(super) async fn close(
+        &self,
+        wait: Duration,
+    ) -> Result<Option<OwnedSemaphorePermit>, StoreError> {
         let db = {
             let open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
             open.as_ref().map(|open| open.db.clone())
         };
         let Some(db) = db else {
-            return Ok(());
+            return Ok(None);
         };
         let quiet = db.quiesce(wait).await;
         let quiet = quiet.or(Err(StoreError::Busy {
@@ -178,8 +243,7 @@ impl Seat {
             .take();
         drop(quiet);
         db.close().await;
-        drop(open);
-        Ok(())
+        Ok(open.map(|open| open.room))
     }
 
     fn is_open(&self) -> bool {

@@ -4,7 +4,7 @@
 use std::process::Command;
 
 use crate::environment;
-use crate::process::{self, Fault, cargo, found, root};
+use crate::process::{self, Fault, cargo, command, found, output, root};
 
 /// Seconds shared by all targets when none are given (STYLE.md 7: three minutes).
 const SECONDS: u64 = 180;
@@ -29,15 +29,19 @@ pub(crate) fn run(args: &[String]) -> Result<(), Fault> {
         }
     };
     let targets = targets()?;
+    let host = host()?;
     let folder = root().join("target/fuzz-coverage");
     let mut build = cargo();
     build.args([
         "build",
         "--release",
         "--bins",
+        "--locked",
         "--manifest-path",
         "fuzz/Cargo.toml",
     ]);
+    // With a target named, the flags below stay away from build scripts and macros.
+    build.args(["--target", &host]);
     build.arg("--target-dir").arg(&folder);
     build.env("RUSTC_BOOTSTRAP", "1");
     build.env(
@@ -45,6 +49,7 @@ pub(crate) fn run(args: &[String]) -> Result<(), Fault> {
         format!("{} {COVERAGE}", environment::rustflags()),
     );
     process::run(&mut build)?;
+    let programs = folder.join(&host).join("release");
     let share = (seconds / u64::try_from(targets.len().max(1)).unwrap_or(1)).max(1);
     let mut findings = Vec::new();
     for target in &targets {
@@ -54,7 +59,7 @@ pub(crate) fn run(args: &[String]) -> Result<(), Fault> {
         let found_inputs = root().join("target/fuzz-corpus").join(target);
         std::fs::create_dir_all(&artifacts)?;
         std::fs::create_dir_all(&found_inputs)?;
-        let mut fuzzer = Command::new(folder.join("release").join(target));
+        let mut fuzzer = Command::new(programs.join(target));
         fuzzer
             .arg(&found_inputs)
             .arg(root().join("fuzz/corpus").join(target))
@@ -78,13 +83,26 @@ pub(crate) fn replay() -> Command {
     let mut test = cargo();
     test.args([
         "test",
+        "--locked",
         "--manifest-path",
         "fuzz/Cargo.toml",
-        "--lib",
-        "--tests",
+        "--no-default-features",
     ]);
     test.arg("--target-dir").arg(root().join("target/fuzz"));
     test
+}
+
+/// The triple of the machine that compiles.
+fn host() -> Result<String, Fault> {
+    let said = output(command("rustc").arg("-vV"))?;
+    host_in(&said).map_or_else(
+        || Err(Fault::Io("rustc -vV names no host".to_owned())),
+        |host| Ok(host.to_owned()),
+    )
+}
+
+fn host_in(said: &str) -> Option<&str> {
+    said.lines().find_map(|line| line.strip_prefix("host: "))
 }
 
 /// The names in `fuzz/fuzz_targets`.
@@ -105,4 +123,23 @@ fn targets() -> Result<Vec<String>, Fault> {
         ));
     }
     Ok(names)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_host_is_a_line_of_its_own() {
+        let said = "rustc 1.95.0\nbinary: rustc\nhost: x86_64-unknown-linux-gnu\nrelease: 1.95.0\n";
+        assert_eq!(host_in(said), Some("x86_64-unknown-linux-gnu"));
+        assert_eq!(host_in("rustc 1.95.0\n"), None);
+    }
+
+    #[test]
+    fn every_source_of_a_target_is_a_target() {
+        let names = targets().unwrap();
+        assert!(names.iter().any(|name| name == "core_note"), "{names:?}");
+        assert!(names.is_sorted());
+    }
 }

@@ -16,18 +16,25 @@
 pub mod act;
 pub mod brief;
 pub mod canary;
+pub mod cli;
 pub mod clock;
 pub mod evidence;
+pub mod expected;
 pub mod json;
 pub mod progress;
+pub mod report;
+pub mod runner;
 mod sabotage;
 pub mod scenario;
 pub mod stage;
 pub mod status;
 mod subject;
+pub mod testing;
+pub mod verdict;
 
 pub use act::{Act, ActKind, Seen};
 pub use canary::{Canary, Sightings};
+pub use runner::{Options, Outcome, run};
 pub use sabotage::{Sabotage, UnknownSabotage};
 pub use scenario::Scenario;
 pub use stage::{Stage, Stop};

@@ -46,6 +46,7 @@ impl Db {
         options: SqliteOptions,
         clock: Arc<dyn Clock>,
     ) -> Result<Self, OpenError> {
+        options.check()?;
         let path = connect::existing(&options.path)?;
         open(path, &options, clock).await
     }
@@ -58,8 +59,13 @@ impl Db {
         options: SqliteOptions,
         clock: Arc<dyn Clock>,
     ) -> Result<Self, OpenError> {
+        options.check()?;
         let path = connect::create(&options.path, options.durability)?;
-        open(path, &options, clock).await
+        let opened = open(path.clone(), &options, clock).await;
+        if opened.is_err() {
+            connect::remove(&path)?;
+        }
+        opened
     }
 }
 
@@ -68,7 +74,6 @@ async fn open(
     options: &SqliteOptions,
     clock: Arc<dyn Clock>,
 ) -> Result<Db, OpenError> {
-    options.check()?;
     let wait = options.busy_wait;
     let opener = |access| Opener::new(path.clone(), access, options.durability, wait);
     let writer = Arc::new(Pool::new(opener(Access::Write), 1, wait));

@@ -1,0 +1,456 @@
+//! The command, as a function: arguments in, exit code out, so that it runs on any factory.
+//!
+//! Nothing here reads the environment: where the policies are, the stamp, the commit and whether to
+//! rewrite the golden file come from the caller. Results go to `out`, everything else to `err`.
+
+use std::collections::BTreeSet;
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use covenant_core::digest::Digest;
+use covenant_core::{Clock, SystemClock};
+use policy_document::{Document, Kind, LineState};
+use time::UtcDateTime;
+
+use crate::evidence::{Log, write_atomically};
+use crate::expected::Expected;
+use crate::progress::Progress;
+use crate::report::{DocumentReport, Exit, Report, RunFacts, SourceState, Tree, json, terminal};
+use crate::runner::{Options, Outcome, full_id, run};
+use crate::scenario::CATALOGUE;
+use crate::status::{Status, Technical};
+use crate::subject::SubjectFactory;
+
+mod args;
+
+pub use args::{Args, ArgsError, Attestations, USAGE, Way};
+
+/// What the command takes from its surroundings.
+#[derive(Debug, Clone)]
+pub struct Surroundings {
+    /// The folder of the policies.
+    pub policies: PathBuf,
+    /// The instant that stands for the real time of the run, when there is one
+    /// (`SOURCE_DATE_EPOCH`).
+    pub stamp: Option<UtcDateTime>,
+    /// The commit of the code.
+    pub commit: Option<String>,
+    /// Whether the code is that of the commit.
+    pub tree: Tree,
+    /// The compiler.
+    pub toolchain: String,
+    /// The machine that the code was built for.
+    pub target: String,
+    /// What to do with the golden file.
+    pub golden: Golden,
+}
+
+/// What to do with the golden file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[expect(clippy::exhaustive_enums, reason = "it is compared or rewritten")]
+pub enum Golden {
+    /// Compare with it.
+    Compare,
+    /// Rewrite it (`BLESS=1`).
+    Bless,
+}
+
+/// One document that was read.
+struct Loaded {
+    document: Arc<Document>,
+    policy_sha256: Digest,
+    source_state: SourceState,
+}
+
+/// A document could not be taken.
+enum Unread {
+    /// It is not there, or cannot be named so.
+    Usage(String),
+    /// It is not valid.
+    Invalid(Vec<String>),
+}
+
+/// Runs the command and returns its exit code.
+///
+/// # Errors
+/// When `out` or `err` cannot be written to.
+pub fn main_with(
+    factory: &Arc<dyn SubjectFactory>,
+    args: impl IntoIterator<Item = String>,
+    around: &Surroundings,
+    progress: &dyn Progress,
+    out: &mut dyn Write,
+    err: &mut dyn Write,
+) -> io::Result<u8> {
+    let args = match Args::parse(args) {
+        Ok(args) => args,
+        Err(error) => {
+            writeln!(err, "conformance: {error}\n{USAGE}")?;
+            return Ok(2);
+        }
+    };
+    if args.way == Way::List {
+        for scenario in CATALOGUE {
+            let kills: Vec<_> = scenario
+                .kills
+                .iter()
+                .map(|sabotage| sabotage.name())
+                .collect();
+            writeln!(out, "{:<38} {}", scenario.id, kills.join(", "))?;
+        }
+        return Ok(0);
+    }
+    let clock = SystemClock::new();
+    let started = around.stamp.unwrap_or_else(|| clock.now());
+    let started = started.replace_nanosecond(0).unwrap_or(started);
+    let mut command = Command {
+        args: &args,
+        around,
+        started,
+        reasons: Vec::new(),
+        err,
+    };
+    let loaded = match command.load()? {
+        Ok(loaded) => loaded,
+        Err(code) => return Ok(code),
+    };
+    let options = command.options();
+    if let Some(unknown) = unknown(&args, &loaded) {
+        writeln!(command.err, "conformance: {unknown}")?;
+        return Ok(2);
+    }
+    let documents: Vec<_> = loaded.iter().map(|l| Arc::clone(&l.document)).collect();
+    let outcome =
+        Log::in_folder(&args.out).and_then(|log| run(factory, &documents, &options, log, progress));
+    let outcome = match outcome {
+        Ok(outcome) => outcome,
+        Err(error) => {
+            writeln!(
+                command.err,
+                "conformance: the evidence could not be written: {error}"
+            )?;
+            return Ok(4);
+        }
+    };
+    let finished = around.stamp.unwrap_or_else(|| clock.now());
+    let mut report = Report {
+        run: RunFacts {
+            started,
+            finished: finished.replace_nanosecond(0).unwrap_or(finished),
+            seed: args.seed,
+            commit: around.commit.clone(),
+            tree: around.tree,
+            toolchain: around.toolchain.clone(),
+            target: around.target.clone(),
+            subject: factory.info(),
+        },
+        evidence_sha256: outcome.evidence.digest,
+        documents: reports(&loaded, &outcome),
+        exit: Exit {
+            code: 0,
+            reasons: Vec::new(),
+        },
+    };
+    report.exit = command.exit(&report, &outcome)?;
+    let text = json::print(&report, &options);
+    if let Err(error) = write_atomically(&args.out.join("report.json"), text.as_bytes()) {
+        writeln!(
+            command.err,
+            "conformance: the report could not be written: {error}"
+        )?;
+        return Ok(4);
+    }
+    write!(out, "{}", terminal::print(&report))?;
+    Ok(report.exit.code)
+}
+
+fn reports(loaded: &[Loaded], outcome: &Outcome) -> Vec<DocumentReport> {
+    let pairs = loaded.iter().zip(&outcome.documents);
+    let reports = pairs.map(|(loaded, clauses)| DocumentReport {
+        document: Document::clone(&loaded.document),
+        policy_sha256: loaded.policy_sha256,
+        source_state: loaded.source_state,
+        clauses: clauses.clone(),
+    });
+    reports.collect()
+}
+
+/// A clause or scenario of the arguments that no document has.
+fn unknown(args: &Args, loaded: &[Loaded]) -> Option<String> {
+    let mut clauses = BTreeSet::new();
+    let mut scenarios = BTreeSet::new();
+    for document in loaded.iter().map(|loaded| &loaded.document) {
+        for clause in document.clauses() {
+            clauses.insert(clause.id.to_string());
+            clauses.insert(full_id(document, clause.id));
+            scenarios.extend(clause.verify.scenarios.iter().cloned());
+        }
+    }
+    let clause = args.clauses.iter().find(|id| !clauses.contains(*id));
+    let scenario = args.scenarios.iter().find(|id| !scenarios.contains(*id));
+    clause
+        .map(|id| format!("no document has a clause {id}"))
+        .or_else(|| scenario.map(|id| format!("no clause binds a scenario {id}")))
+}
+
+struct Command<'a> {
+    args: &'a Args,
+    around: &'a Surroundings,
+    started: UtcDateTime,
+    /// Why a document must not be accepted: code 3.
+    reasons: Vec<String>,
+    err: &'a mut dyn Write,
+}
+
+impl Command<'_> {
+    /// Reads and checks the documents; the inner error is the exit code.
+    fn load(&mut self) -> io::Result<Result<Vec<Loaded>, u8>> {
+        let paths = match self.paths() {
+            Ok(paths) => paths,
+            Err(reason) => {
+                writeln!(self.err, "conformance: {reason}\n{USAGE}")?;
+                return Ok(Err(2));
+            }
+        };
+        let mut loaded = Vec::new();
+        let mut invalid = false;
+        for path in paths {
+            match self.document(&path) {
+                Ok(document) => loaded.push(document),
+                Err(Unread::Usage(reason)) => {
+                    writeln!(self.err, "conformance: {reason}")?;
+                    return Ok(Err(2));
+                }
+                Err(Unread::Invalid(errors)) => {
+                    invalid = true;
+                    for error in errors {
+                        writeln!(self.err, "{}:{error}", path.display())?;
+                    }
+                }
+            }
+        }
+        for reason in &self.reasons {
+            writeln!(self.err, "{reason}")?;
+        }
+        Ok(if invalid { Err(3) } else { Ok(loaded) })
+    }
+
+    /// The files that the arguments name.
+    fn paths(&self) -> Result<Vec<PathBuf>, String> {
+        let folder = &self.around.policies;
+        if !self.args.policies.is_empty() {
+            let named = self.args.policies.iter().map(|name| {
+                let looks_like_a_file = name.contains('/') || Path::new(name).extension().is_some();
+                if looks_like_a_file {
+                    name.into()
+                } else {
+                    folder.join(format!("{name}.toml"))
+                }
+            });
+            return Ok(named.collect());
+        }
+        let entries =
+            std::fs::read_dir(folder).map_err(|error| format!("{}: {error}", folder.display()))?;
+        let mut paths: Vec<_> = entries
+            .filter_map(|entry| Some(entry.ok()?.path()))
+            .filter(|path| {
+                let name = path
+                    .file_name()
+                    .and_then(|name| name.to_str())
+                    .unwrap_or_default();
+                name.ends_with(".toml") && name != "expected-statuses.toml"
+            })
+            .collect();
+        paths.sort();
+        if paths.is_empty() {
+            return Err(format!("{}: no policies", folder.display()));
+        }
+        Ok(paths)
+    }
+
+    fn document(&mut self, path: &Path) -> Result<Loaded, Unread> {
+        let shown = path.display();
+        let bytes =
+            std::fs::read(path).map_err(|error| Unread::Usage(format!("{shown}: {error}")))?;
+        let text = str::from_utf8(&bytes)
+            .map_err(|error| Unread::Invalid(vec![format!(" not UTF-8: {error}")]))?;
+        let texts = |errors: Vec<policy_document::DocumentError>| {
+            Unread::Invalid(errors.iter().map(ToString::to_string).collect())
+        };
+        let document = Document::parse(text).map_err(texts)?;
+        document.check(self.started.date()).map_err(texts)?;
+        let source_state = self.source(&document);
+        let policy_sha256 = Digest::of(&bytes);
+        Ok(Loaded {
+            document: Arc::new(document),
+            policy_sha256,
+            source_state,
+        })
+    }
+
+    /// Compares the document with its page, when that is there; a line that differs is named with
+    /// its clauses.
+    fn source(&mut self, document: &Document) -> SourceState {
+        let Ok(bytes) = std::fs::read(self.args.sources.join(document.source())) else {
+            return SourceState::Absent;
+        };
+        let report = document.check_source(&bytes);
+        if report.is_clean() {
+            return SourceState::Matched;
+        }
+        for line in report.findings() {
+            let what = match line.state {
+                LineState::Missing => "is missing",
+                LineState::Uncovered => "serves no clause",
+                _ => "has drifted",
+            };
+            let clauses: Vec<_> = line
+                .clauses
+                .iter()
+                .map(|clause| full_id(document, *clause))
+                .collect();
+            let clauses = if clauses.is_empty() {
+                "no clause".to_owned()
+            } else {
+                clauses.join(", ")
+            };
+            let (id, number) = (document.id(), line.number);
+            self.reasons
+                .push(format!("drift: {id} line {number} {what}: {clauses}"));
+        }
+        SourceState::Drifted
+    }
+
+    fn options(&self) -> Options {
+        Options {
+            clauses: self.args.clauses.clone(),
+            scenarios: self.args.scenarios.clone(),
+            commit: self.around.commit.clone(),
+            ..Options::new(self.args.seed, self.started)
+        }
+    }
+
+    /// The first code that applies, with its reasons.
+    fn exit(&mut self, report: &Report, outcome: &Outcome) -> io::Result<Exit> {
+        if let Some(reason) = &outcome.not_started {
+            return Ok(Exit {
+                code: 4,
+                reasons: vec![reason.clone()],
+            });
+        }
+        if !self.reasons.is_empty() {
+            return Ok(Exit {
+                code: 3,
+                reasons: std::mem::take(&mut self.reasons),
+            });
+        }
+        if let Some(path) = &self.args.expected {
+            return self.compare(path, &report.documents);
+        }
+        let bad = |technical: Technical| technical != Technical::Kept;
+        let reasons = reasons(report, |verdict| {
+            verdict
+                .technical
+                .as_ref()
+                .is_some_and(|part| bad(part.outcome))
+        });
+        if !reasons.is_empty() {
+            return Ok(Exit { code: 1, reasons });
+        }
+        if self.args.attestations == Attestations::Strict {
+            let reasons = reasons_for(report, &[Status::Unattested, Status::Expired]);
+            if !reasons.is_empty() {
+                return Ok(Exit { code: 5, reasons });
+            }
+        }
+        Ok(Exit {
+            code: 0,
+            reasons: Vec::new(),
+        })
+    }
+
+    /// Compares with the reviewed statuses, or rewrites them.
+    fn compare(&mut self, path: &Path, documents: &[DocumentReport]) -> io::Result<Exit> {
+        let failed = |reason: String| {
+            Ok(Exit {
+                code: 4,
+                reasons: vec![reason],
+            })
+        };
+        let shown = path.display();
+        if self.around.golden == Golden::Bless {
+            let text = Expected::of(documents).print();
+            return match write_atomically(path, text.as_bytes()) {
+                Ok(()) => Ok(Exit {
+                    code: 0,
+                    reasons: Vec::new(),
+                }),
+                Err(error) => failed(format!("{shown}: {error}")),
+            };
+        }
+        let text = match std::fs::read_to_string(path) {
+            Ok(text) => text,
+            Err(error) => return failed(format!("{shown}: {error}")),
+        };
+        let expected = match Expected::parse(&text) {
+            Ok(expected) => expected,
+            Err(error) => return failed(format!("{shown}: {error}")),
+        };
+        for better in expected.improvements(documents) {
+            writeln!(self.err, "better than reviewed: {better}")?;
+        }
+        let reasons = expected.regressions(documents);
+        Ok(Exit {
+            code: if reasons.is_empty() { 0 } else { 6 },
+            reasons,
+        })
+    }
+}
+
+/// One reason a document and status: how many clauses of those that match have it.
+fn reasons(
+    report: &Report,
+    matches: impl Fn(&crate::verdict::ClauseVerdict) -> bool,
+) -> Vec<String> {
+    let mut reasons = Vec::new();
+    for document in &report.documents {
+        for outcome in [Technical::Broken, Technical::Toothless, Technical::Untested] {
+            let ids: Vec<_> = document
+                .clauses
+                .iter()
+                .filter(|verdict| verdict.clause.kind != Kind::Informational && matches(verdict))
+                .filter(|v| {
+                    v.technical
+                        .as_ref()
+                        .is_some_and(|part| part.outcome == outcome)
+                })
+                .map(|verdict| verdict.clause.id.to_string())
+                .collect();
+            if !ids.is_empty() {
+                let id = document.document.id();
+                let status = outcome.status();
+                reasons.push(format!("{id}: {} {status}: {}", ids.len(), ids.join(" ")));
+            }
+        }
+    }
+    reasons
+}
+
+fn reasons_for(report: &Report, statuses: &[Status]) -> Vec<String> {
+    let mut reasons = Vec::new();
+    for document in &report.documents {
+        for status in statuses {
+            let with = document
+                .clauses
+                .iter()
+                .filter(|verdict| verdict.status == *status);
+            let ids: Vec<_> = with.map(|verdict| verdict.clause.id.to_string()).collect();
+            if !ids.is_empty() {
+                let id = document.document.id();
+                reasons.push(format!("{id}: {} {status}: {}", ids.len(), ids.join(" ")));
+            }
+        }
+    }
+    reasons
+}

@@ -1,0 +1,385 @@
+//! The runner: plans what the clauses bind, runs it on two threads, and judges each clause from
+//! what ran.
+
+use std::collections::{BTreeSet, VecDeque};
+use std::io;
+use std::num::NonZeroUsize;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use covenant_core::ClauseId;
+use policy_document::{Clause, Document};
+use time::UtcDateTime;
+
+use crate::evidence::{Evidence, Line, Log, RunOutcome};
+use crate::progress::Progress;
+use crate::sabotage::Sabotage;
+use crate::scenario::{CATALOGUE, Scenario};
+use crate::stage::Failure;
+use crate::subject::{Can, SubjectFactory};
+use crate::verdict::{self, ClauseVerdict};
+
+mod plan;
+mod work;
+
+pub(crate) use plan::Job;
+pub(crate) use work::{End, Run};
+use work::{Errand, isolated};
+
+/// Real time that one run may take: far above the slowest, which takes seconds.
+pub const RUN_LIMIT: Duration = Duration::from_secs(300);
+
+/// How to run.
+#[derive(Debug, Clone)]
+pub struct Options {
+    /// What canaries, drawn starts and churned contents follow from.
+    pub seed: u64,
+    /// How many runs at once.
+    pub workers: NonZeroUsize,
+    /// Real time that one run may take.
+    pub limit: Duration,
+    /// The profile that the deviations must concern: `embedded`.
+    pub profile: String,
+    /// Only these clauses, with their document (`prodb.P-51`) or without; all when empty.
+    pub clauses: BTreeSet<String>,
+    /// Only these scenarios, and the clauses that bind them; all when empty.
+    pub scenarios: BTreeSet<String>,
+    /// The instant on which attestations and deviations are judged.
+    pub today: UtcDateTime,
+    /// The commit of the code, for the evidence.
+    pub commit: Option<String>,
+    /// The scenarios that are built.
+    pub catalogue: &'static [Scenario],
+}
+
+impl Options {
+    /// Everything, on two threads, on this day.
+    #[must_use]
+    pub fn new(seed: u64, today: UtcDateTime) -> Self {
+        Self {
+            seed,
+            workers: NonZeroUsize::MIN.saturating_add(1),
+            limit: RUN_LIMIT,
+            profile: "embedded".to_owned(),
+            clauses: BTreeSet::new(),
+            scenarios: BTreeSet::new(),
+            today,
+            commit: None,
+            catalogue: CATALOGUE,
+        }
+    }
+
+    /// Whether the clause is to be run and reported.
+    #[must_use]
+    pub fn wants(&self, document: &Document, clause: &Clause) -> bool {
+        let id = clause.id.to_string();
+        let full = format!("{}.{id}", document.id());
+        let named =
+            self.clauses.is_empty() || self.clauses.contains(&id) || self.clauses.contains(&full);
+        let bound = self.scenarios.is_empty()
+            || clause
+                .verify
+                .scenarios
+                .iter()
+                .any(|id| self.scenarios.contains(id));
+        named && bound
+    }
+}
+
+/// What came of a run over some documents.
+#[derive(Debug, Clone)]
+pub struct Outcome {
+    /// The clauses of each document, in the order of documents and clauses.
+    pub documents: Vec<Vec<ClauseVerdict>>,
+    /// What they were judged from.
+    pub evidence: Evidence,
+    /// Why the subject did not start, if it did not.
+    pub not_started: Option<String>,
+}
+
+impl Outcome {
+    /// Every verdict, in the order of documents and clauses.
+    pub fn verdicts(&self) -> impl Iterator<Item = &ClauseVerdict> {
+        self.documents.iter().flatten()
+    }
+
+    /// The verdict on the clause with this id, as `P-51`; `None` when it was not reported.
+    #[must_use]
+    pub fn verdict(&self, clause: &str) -> Option<&ClauseVerdict> {
+        self.verdicts()
+            .find(|verdict| verdict.clause.id.to_string() == clause)
+    }
+}
+
+/// What came of one job: the sound runs, and each sabotage with its runs.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Done {
+    pub(crate) sound: Vec<Run>,
+    pub(crate) sabotaged: Vec<(Sabotage, Vec<Run>)>,
+}
+
+/// One piece of work: a sound run at one start, or a sabotage at its starts until it is caught.
+#[derive(Debug, Clone)]
+struct Item {
+    job: usize,
+    sabotage: Option<Sabotage>,
+    starts: Vec<UtcDateTime>,
+}
+
+/// Runs every scenario that the wanted clauses bind, sound and sabotaged, and judges the clauses.
+///
+/// A scenario that panics or hangs breaks its clauses; the run goes on.
+///
+/// # Errors
+/// When the evidence cannot be written; nothing may then be claimed.
+pub fn run(
+    factory: &Arc<dyn SubjectFactory>,
+    documents: &[Arc<Document>],
+    options: &Options,
+    log: Log,
+    progress: &dyn Progress,
+) -> io::Result<Outcome> {
+    let mut jobs = Vec::new();
+    for (number, document) in documents.iter().enumerate() {
+        let clauses: Vec<_> = document
+            .clauses()
+            .iter()
+            .filter(|clause| options.wants(document, clause))
+            .collect();
+        jobs.extend(plan::jobs(number, document, &clauses, options.catalogue));
+    }
+    if !options.scenarios.is_empty() {
+        jobs.retain(|job| options.scenarios.contains(job.scenario.id));
+    }
+    let items = items(&jobs, factory.as_ref(), options);
+    progress.planned(items.len());
+    let floor = Floor {
+        factory,
+        documents,
+        options,
+        jobs: &jobs,
+        total: items.len(),
+        progress,
+        shared: Mutex::new(Shared {
+            queue: items,
+            done: vec![Done::default(); jobs.len()],
+            ended: 0,
+            log,
+            failed: None,
+        }),
+    };
+    std::thread::scope(|scope| {
+        for _ in 0..options.workers.get() {
+            scope.spawn(|| floor.work());
+        }
+    });
+    let shared = floor
+        .shared
+        .into_inner()
+        .unwrap_or_else(PoisonError::into_inner);
+    if let Some(error) = shared.failed {
+        return Err(error);
+    }
+    let mut done = shared.done;
+    for job in &mut done {
+        job.sound.sort_by_key(|run| run.start);
+    }
+    let evidence = shared.log.publish()?;
+    let not_started = done
+        .iter()
+        .flat_map(|job| &job.sound)
+        .find_map(|run| match &run.end {
+            End::NotStarted(reason) => Some(reason.clone()),
+            _ => None,
+        });
+    let judged = documents.iter().enumerate().map(|(number, document)| {
+        let clauses = document
+            .clauses()
+            .iter()
+            .filter(|clause| options.wants(document, clause));
+        let case = verdict::Case {
+            number,
+            document,
+            factory: factory.as_ref(),
+            options,
+        };
+        clauses
+            .map(|clause| case.judge(clause, &jobs, &done, &evidence))
+            .collect()
+    });
+    Ok(Outcome {
+        documents: judged.collect(),
+        evidence,
+        not_started,
+    })
+}
+
+/// The work, the longest first, so that two threads end together.
+fn items(jobs: &[Job], factory: &dyn SubjectFactory, options: &Options) -> VecDeque<Item> {
+    let mut items = Vec::new();
+    for (number, job) in jobs
+        .iter()
+        .enumerate()
+        .filter(|(_, job)| job.misfit.is_none())
+    {
+        let starts = plan::starts(job, options.seed);
+        for start in &starts {
+            items.push(Item {
+                job: number,
+                sabotage: None,
+                starts: vec![*start],
+            });
+        }
+        for sabotage in &job.sabotages {
+            if factory.can(*sabotage) == Can::Built {
+                let starts = starts.clone();
+                items.push(Item {
+                    job: number,
+                    sabotage: Some(*sabotage),
+                    starts,
+                });
+            }
+        }
+    }
+    let weight = |item: &Item| {
+        let needs = jobs.get(item.job).map_or(&[][..], |job| job.scenario.needs);
+        std::cmp::Reverse((needs.contains(&crate::act::ActKind::Churn), needs.len()))
+    };
+    items.sort_by_key(weight);
+    items.into()
+}
+
+/// What the threads share.
+struct Floor<'a> {
+    factory: &'a Arc<dyn SubjectFactory>,
+    documents: &'a [Arc<Document>],
+    options: &'a Options,
+    jobs: &'a [Job],
+    total: usize,
+    progress: &'a dyn Progress,
+    shared: Mutex<Shared>,
+}
+
+struct Shared {
+    queue: VecDeque<Item>,
+    done: Vec<Done>,
+    ended: usize,
+    log: Log,
+    failed: Option<io::Error>,
+}
+
+impl Floor<'_> {
+    /// Takes items until there are none, or the evidence cannot be written.
+    fn work(&self) {
+        loop {
+            let item = {
+                let mut shared = self.shared.lock().unwrap_or_else(PoisonError::into_inner);
+                if shared.failed.is_some() {
+                    return;
+                }
+                shared.queue.pop_front()
+            };
+            let Some(item) = item else { return };
+            self.perform(&item);
+        }
+    }
+
+    fn perform(&self, item: &Item) {
+        let Some(job) = self.jobs.get(item.job) else {
+            return;
+        };
+        let Some(document) = self.documents.get(job.document) else {
+            return;
+        };
+        let mut runs = Vec::new();
+        for start in &item.starts {
+            let errand = Errand {
+                factory: Arc::clone(self.factory),
+                document: Arc::clone(document),
+                scenario: job.scenario,
+                brief: job.brief.clone(),
+                start: *start,
+                seed: self.options.seed,
+                sabotage: item.sabotage,
+            };
+            let run = isolated(errand, self.options.limit);
+            let last = run.end != End::Passed;
+            runs.push(run);
+            if last {
+                break;
+            }
+        }
+        let mut shared = self.shared.lock().unwrap_or_else(PoisonError::into_inner);
+        for line in runs
+            .iter()
+            .flat_map(|run| self.lines(job, document, item.sabotage, run))
+        {
+            if let Err(error) = shared.log.append(line) {
+                shared.failed = Some(error);
+                return;
+            }
+        }
+        if let Some(done) = shared.done.get_mut(item.job) {
+            match item.sabotage {
+                None => done.sound.extend(runs),
+                Some(sabotage) => done.sabotaged.push((sabotage, runs)),
+            }
+        }
+        shared.ended = shared.ended.saturating_add(1);
+        let subject = item.sabotage.map_or("sound", Sabotage::name);
+        let what = format!("{} {} ({subject})", document.id(), job.scenario.id);
+        self.progress.ended(shared.ended, self.total, &what);
+    }
+
+    /// One line of evidence for each clause that the run speaks for.
+    fn lines<'r>(
+        &'r self,
+        job: &'r Job,
+        document: &'r Document,
+        sabotage: Option<Sabotage>,
+        run: &'r Run,
+    ) -> impl Iterator<Item = Line> + 'r {
+        job.clauses.iter().map(move |clause| Line {
+            clause: full_id(document, *clause),
+            scenario: job.scenario.id.to_owned(),
+            sabotage,
+            start: run.start,
+            seed: self.options.seed,
+            until: run.until,
+            checks: run.record.checks,
+            outcome: outcome(&run.end),
+            failure: failure(run),
+            commit: self.options.commit.clone(),
+        })
+    }
+}
+
+/// The clause with its document: `prodb.P-51`.
+#[must_use]
+pub fn full_id(document: &Document, clause: ClauseId) -> String {
+    format!("{}.{clause}", document.id())
+}
+
+pub(crate) const fn outcome(end: &End) -> RunOutcome {
+    match end {
+        End::Passed => RunOutcome::Passed,
+        End::Failed => RunOutcome::Failed,
+        End::Unsupported(_) => RunOutcome::Unsupported,
+        End::Error(_) | End::NotStarted(_) => RunOutcome::Error,
+    }
+}
+
+/// The failed check, or the reason for which there is none.
+pub(crate) fn failure(run: &Run) -> Option<Failure> {
+    let because = |observed: String| Failure {
+        at: run.until,
+        expected: "the scenario runs to its end".to_owned(),
+        observed,
+    };
+    match &run.end {
+        End::Passed => None,
+        End::Failed => run.record.failure.clone(),
+        End::Unsupported(act) => Some(because(format!("{act} is not supported"))),
+        End::Error(reason) | End::NotStarted(reason) => Some(because(reason.clone())),
+    }
+}

@@ -1,0 +1,384 @@
+//! A model of a system that keeps the promises of the built scenarios, in memory: honest in its
+//! bytes, its keys and its log, so that a scenario that passes on it and fails on each of its
+//! sabotages is shown to work.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use covenant_core::event::ActorContext;
+use covenant_core::{
+    Action, BoxFuture, Clock, Event, EventId, ItemId, KeyId, ManualClock, Outcome, SnapshotId,
+    Target, TenantId,
+};
+use policy_document::Document;
+use time::{Date, Duration, UtcDateTime};
+use uuid::Uuid;
+
+use crate::act::{Act, Cadence, Record, SnapshotSeen, Tenant};
+use crate::canary::{Canary, Salt, Sight, Sightings, Store, occurrences};
+use crate::sabotage::Sabotage;
+use crate::subject::{
+    BuildError, Can, CrashPoint, Refusal, Subject, SubjectError, SubjectFactory, SubjectInfo,
+};
+use crate::{Seen, stage};
+
+mod acts;
+mod backups;
+mod disk;
+mod figures;
+mod seal;
+
+use disk::Disk;
+use figures::Figures;
+use seal::Key;
+
+/// How far wall and monotonic time may part before the model doubts its clock.
+const STEP_MAX: Duration = Duration::HOUR;
+
+/// Builds models; every sabotage of the built scenarios can be tried on them.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct ModelFactory;
+
+const BUILT: &[Sabotage] = &[
+    Sabotage::PurgeLate,
+    Sabotage::PurgeEarly,
+    Sabotage::ClockTrusted,
+    Sabotage::IndexRowOnly,
+    Sabotage::NoVacuum,
+    Sabotage::NoCheckpoint,
+    Sabotage::BinLost,
+    Sabotage::DeletedReadableInCache,
+    Sabotage::FailedCountedAsDone,
+    Sabotage::BackupPlaintext,
+    Sabotage::VaultKeyShared,
+    Sabotage::BackupKeptLate,
+    Sabotage::BackupGoneEarly,
+    Sabotage::NightSkippedAtDst,
+    Sabotage::FieldPlain,
+    Sabotage::OneLayer,
+    Sabotage::Aes128,
+    Sabotage::ChangeUnlogged,
+];
+
+impl SubjectFactory for ModelFactory {
+    fn info(&self) -> SubjectInfo {
+        let memory = || "memory".to_owned();
+        SubjectInfo {
+            name: "model".to_owned(),
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            rows: memory(),
+            blobs: memory(),
+            keys: memory(),
+            notices: "none".to_owned(),
+            synchronous: "off".to_owned(),
+        }
+    }
+
+    fn can(&self, sabotage: Sabotage) -> Can {
+        if BUILT.contains(&sabotage) {
+            Can::Built
+        } else {
+            Can::NotBuilt
+        }
+    }
+
+    fn build<'a>(
+        &'a self,
+        clock: Arc<ManualClock>,
+        document: &'a Document,
+        sabotage: Option<Sabotage>,
+    ) -> BoxFuture<'a, Result<Box<dyn Subject>, BuildError>> {
+        Box::pin(async move {
+            let model = Model::new(clock, Figures::of(document), sabotage);
+            Ok(Box::new(model) as Box<dyn Subject>)
+        })
+    }
+}
+
+/// One record of the model.
+#[derive(Debug, Clone)]
+struct Row {
+    item: ItemId,
+    body: u64,
+    sensitive: Option<u64>,
+    attachment: Option<u64>,
+    deleted: Option<UtcDateTime>,
+}
+
+/// One tenant of the model.
+#[derive(Debug)]
+struct Home {
+    id: TenantId,
+    user: Uuid,
+    data: KeyId,
+    sensitive: KeyId,
+    deleted: bool,
+    disk: Disk,
+    rows: BTreeMap<u64, Row>,
+    numbered: BTreeMap<Record, u64>,
+    touched: u64,
+    attributed: u64,
+}
+
+/// One backup of the model.
+#[derive(Debug)]
+struct Snapshot {
+    seen: SnapshotSeen,
+    bytes: Vec<u8>,
+}
+
+/// All backups of one tenant in one civil day, under one root.
+#[derive(Debug)]
+struct Vault {
+    id: covenant_core::VaultId,
+    root: KeyId,
+    ends: UtcDateTime,
+    snapshots: Vec<Snapshot>,
+}
+
+struct Model {
+    clock: Arc<ManualClock>,
+    born: UtcDateTime,
+    figures: Figures,
+    sabotage: Option<Sabotage>,
+    minted: u64,
+    keys: BTreeMap<KeyId, Key>,
+    homes: BTreeMap<Tenant, Home>,
+    objects: BTreeMap<u64, Vec<u8>>,
+    purges: BTreeSet<(UtcDateTime, Tenant, u64)>,
+    vaults: BTreeMap<(Tenant, Date), Vault>,
+    cadence: Cadence,
+    next_backup: Option<UtcDateTime>,
+    depot_down_until: Option<UtcDateTime>,
+    read: BTreeMap<(Tenant, Record), crate::act::RecordSeen>,
+    events: Vec<Event>,
+}
+
+impl Model {
+    fn new(clock: Arc<ManualClock>, figures: Figures, sabotage: Option<Sabotage>) -> Self {
+        let born = clock.now();
+        Self {
+            clock,
+            born,
+            figures,
+            sabotage,
+            minted: 0,
+            keys: BTreeMap::new(),
+            homes: BTreeMap::new(),
+            objects: BTreeMap::new(),
+            purges: BTreeSet::new(),
+            vaults: BTreeMap::new(),
+            cadence: Cadence::AsPromised,
+            next_backup: None,
+            depot_down_until: None,
+            read: BTreeMap::new(),
+            events: Vec::new(),
+        }
+    }
+
+    fn is(&self, sabotage: Sabotage) -> bool {
+        self.sabotage == Some(sabotage)
+    }
+
+    fn mint(&mut self) -> u64 {
+        self.minted = self.minted.saturating_add(1);
+        self.minted
+    }
+
+    fn uuid(&mut self) -> Uuid {
+        Uuid::from_u128(u128::from(self.mint()))
+    }
+
+    fn salt(&mut self) -> Salt {
+        let digest = covenant_core::digest::Digest::of(&self.mint().to_be_bytes());
+        digest.as_bytes().first_chunk().copied().unwrap_or_default()
+    }
+
+    fn key(&mut self) -> KeyId {
+        let id = KeyId::from_uuid(self.uuid());
+        let digest = covenant_core::digest::Digest::of(format!("key {id}").as_bytes());
+        let len = if self.is(Sabotage::Aes128) { 16 } else { 32 };
+        let bytes = digest.as_bytes().iter().copied().take(len).collect();
+        self.keys.insert(id, Key { id, bytes });
+        id
+    }
+
+    fn seal(&mut self, key: KeyId, plain: &[u8]) -> (Vec<u8>, Vec<Salt>) {
+        let salt = self.salt();
+        match self.keys.get(&key) {
+            Some(key) if !self.is(Sabotage::FieldPlain) => {
+                (seal::seal(key, salt, plain), vec![salt])
+            }
+            _ => (plain.to_vec(), Vec::new()),
+        }
+    }
+
+    /// The content under whatever keys exist, layer by layer; what is not sealed comes as it is.
+    fn open(&self, sealed: &[u8]) -> Vec<u8> {
+        let opened = self.keys.values().find_map(|key| seal::open(key, sealed));
+        opened.map_or_else(|| sealed.to_vec(), |inner| self.open(&inner))
+    }
+
+    fn record(&mut self, tenant: Tenant, actor: ActorContext, action: Action, item: &ItemId) {
+        let id = EventId::from_uuid(self.uuid());
+        let at = self.clock.now();
+        let lost = self.is(Sabotage::ChangeUnlogged) && action == Action::ChangeRecorded;
+        let Some(home) = self.homes.get_mut(&tenant) else {
+            return;
+        };
+        home.touched = home.touched.saturating_add(1);
+        if !lost {
+            home.attributed = home.attributed.saturating_add(1);
+            let target = Target::of(home.id, "record", item.clone());
+            self.events
+                .push(Event::new(id, at, actor, action, target, Outcome::Ok));
+        }
+    }
+
+    fn note(&mut self, tenant: Tenant, action: Action) {
+        let id = EventId::from_uuid(self.uuid());
+        let Some(home) = self.homes.get(&tenant) else {
+            return;
+        };
+        let target = Target::of(home.id, "vault", ItemId::from(id.as_uuid()));
+        let actor = ActorContext::service("model");
+        self.events.push(Event::new(
+            id,
+            self.clock.now(),
+            actor,
+            action,
+            target,
+            Outcome::Ok,
+        ));
+    }
+
+    fn in_doubt(&self) -> bool {
+        let lived = Duration::try_from(self.clock.monotonic()).unwrap_or(Duration::MAX);
+        let apart = self.clock.now() - self.born - lived;
+        apart.abs() > STEP_MAX && !self.is(Sabotage::ClockTrusted)
+    }
+
+    fn purge(&mut self, at: UtcDateTime) {
+        let mut purged = BTreeSet::new();
+        while let Some((due, tenant, number)) = self.purges.first().copied() {
+            if due > at {
+                break;
+            }
+            self.purges.pop_first();
+            purged.insert(tenant);
+            self.purge_row(tenant, number);
+        }
+        for tenant in purged {
+            let (no_vacuum, no_checkpoint) =
+                (self.is(Sabotage::NoVacuum), self.is(Sabotage::NoCheckpoint));
+            let Some(home) = self.homes.get_mut(&tenant) else {
+                continue;
+            };
+            if no_vacuum {
+                home.disk.vacuum_badly()
+            } else {
+                home.disk.vacuum()
+            }
+            if !no_checkpoint {
+                home.disk.checkpoint();
+            }
+        }
+    }
+
+    fn purge_row(&mut self, tenant: Tenant, number: u64) {
+        let index_only = self.is(Sabotage::IndexRowOnly);
+        let Some(home) = self.homes.get_mut(&tenant) else {
+            return;
+        };
+        let Some(row) = home.rows.remove(&number) else {
+            return;
+        };
+        home.numbered.retain(|_, row| *row != number);
+        if !index_only {
+            home.disk.free(row.body);
+            if let Some(slot) = row.sensitive {
+                home.disk.free(slot);
+            }
+            if let Some(object) = row.attachment {
+                self.objects.remove(&object);
+            }
+        }
+        let purge = ActorContext::service("purge");
+        self.record(tenant, purge, Action::RecordPurged, &row.item);
+    }
+}
+
+impl Subject for Model {
+    fn perform<'a>(&'a mut self, act: &'a Act) -> BoxFuture<'a, Result<Seen, Refusal>> {
+        Box::pin(async move { self.do_act(act) })
+    }
+
+    fn run_until(&mut self, at: UtcDateTime) -> BoxFuture<'_, Result<(), SubjectError>> {
+        Box::pin(async move {
+            if !self.in_doubt() {
+                self.purge(at);
+                self.expire(at);
+                self.back_up_due(at);
+            }
+            Ok(())
+        })
+    }
+
+    fn next_due(&self) -> Option<UtcDateTime> {
+        let purge = self.purges.first().map(|(at, _, _)| *at);
+        let end = self.vaults.values().map(|vault| vault.ends).min();
+        [purge, end, self.next_backup].into_iter().flatten().min()
+    }
+
+    fn events(&mut self) -> BoxFuture<'_, Result<Vec<Event>, SubjectError>> {
+        Box::pin(async { Ok(self.events.clone()) })
+    }
+
+    fn find_bytes<'a>(
+        &'a mut self,
+        canary: &'a Canary,
+    ) -> BoxFuture<'a, Result<Sightings, SubjectError>> {
+        Box::pin(async move {
+            let mut seen = Sightings::new();
+            for home in self.homes.values() {
+                home.disk.look(&mut seen, canary);
+                for value in home.disk.values() {
+                    let times = occurrences(&self.open(value), canary.marker());
+                    seen.add_found(Store::Rows, Sight::Opened, times);
+                }
+            }
+            for object in self.objects.values() {
+                seen.look(Store::Objects, object, canary);
+                let times = occurrences(&self.open(object), canary.marker());
+                seen.add_found(Store::Objects, Sight::Opened, times);
+            }
+            for snapshot in self.vaults.values().flat_map(|vault| &vault.snapshots) {
+                seen.look(Store::Backups, &snapshot.bytes, canary);
+                let values = backups::values(&self.open(&snapshot.bytes));
+                for (_, value) in values {
+                    let times = occurrences(&self.open(&value), canary.marker());
+                    seen.add_found(Store::Backups, Sight::Opened, times);
+                }
+            }
+            Ok(seen)
+        })
+    }
+
+    fn crash(&mut self, _: CrashPoint) -> BoxFuture<'_, Result<(), SubjectError>> {
+        Box::pin(async {
+            Err(SubjectError::new(
+                "the model lives in memory and cannot crash",
+            ))
+        })
+    }
+}
+
+/// A churned row's content: short, and nowhere else.
+fn churned(seed: u64, number: u32) -> Vec<u8> {
+    let drawn = stage::draw(seed, &number.to_string(), u64::MAX);
+    format!("churned {drawn:016x}").into_bytes()
+}
+
+fn snapshot_id(uuid: Uuid) -> SnapshotId {
+    SnapshotId::from_uuid(uuid)
+}

@@ -1,0 +1,107 @@
+//! The figures by which the model lives, taken from a document by event names alone.
+
+use covenant_core::{Action, Period, Reading, Zone};
+use policy_document::{Bound, Document};
+use time::{Duration, UtcDateTime};
+
+use crate::brief::{Brief, Limits};
+
+/// How often the model backs up.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Rhythm {
+    Hourly,
+    Nightly,
+}
+
+#[derive(Debug, Clone)]
+pub(super) struct Figures {
+    bin: Brief,
+    backup: Brief,
+    pub(super) rhythm: Rhythm,
+    pub(super) zone: Zone,
+}
+
+impl Figures {
+    pub(super) fn of(document: &Document) -> Self {
+        let zone = document.zones().first().cloned().unwrap_or(Zone::UTC);
+        let reading = document.reading();
+        let bin = limits(document, Action::RecordDeleted, &[Action::RecordPurged]);
+        let ends = [Action::BackupPurged, Action::BackupUnrestorable];
+        let backup = limits(document, Action::BackupCompleted, &ends);
+        let every = document
+            .clauses()
+            .iter()
+            .filter_map(|clause| clause.bound.as_ref());
+        let nightly = every.clone().any(|bound| bound.per.is_some());
+        Self {
+            bin: brief(bin, reading, &zone),
+            backup: brief(backup, reading, &zone),
+            rhythm: if nightly {
+                Rhythm::Nightly
+            } else {
+                Rhythm::Hourly
+            },
+            zone,
+        }
+    }
+
+    /// The last instant at which a record must still be in the bin, and the last at which it may be.
+    pub(super) fn bin(&self, deleted: UtcDateTime) -> (UtcDateTime, UtcDateTime) {
+        window(&self.bin, deleted, deleted)
+    }
+
+    /// The same for a backup.
+    pub(super) fn backup(
+        &self,
+        completed: UtcDateTime,
+        consistent: UtcDateTime,
+    ) -> (UtcDateTime, UtcDateTime) {
+        window(&self.backup, completed, consistent)
+    }
+}
+
+fn window(
+    brief: &Brief,
+    floor_from: UtcDateTime,
+    ceiling_from: UtcDateTime,
+) -> (UtcDateTime, UtcDateTime) {
+    let floor = brief.floor(floor_from).unwrap_or(floor_from);
+    let open = floor.checked_add(Duration::days(2)).unwrap_or(floor);
+    (floor, brief.ceiling(ceiling_from).unwrap_or(open))
+}
+
+fn brief(limits: Limits, reading: &Reading, zone: &Zone) -> Brief {
+    Brief {
+        limits: Some(limits),
+        count: None,
+        tokens: std::collections::BTreeSet::new(),
+        reading: reading.clone(),
+        zone: zone.clone(),
+    }
+}
+
+/// The widest duty of all bounds between these events; 30 days where the document has none.
+fn limits(document: &Document, from: Action, to: &[Action]) -> Limits {
+    let mut limits = Limits {
+        min: None,
+        max: None,
+        early: Period::ZERO,
+        late: Period::ZERO,
+    };
+    let starts = |bound: &&Bound| bound.start() == Some(from);
+    let ends = |bound: &&Bound| to.iter().any(|action| bound.to.contains(action));
+    let bounds = document
+        .clauses()
+        .iter()
+        .filter_map(|clause| clause.bound.as_ref());
+    for bound in bounds.filter(starts).filter(ends) {
+        if bound.min.is_some() {
+            (limits.min, limits.early) = (bound.min, bound.early);
+        }
+        if bound.max.is_some() {
+            (limits.max, limits.late) = (bound.max, bound.late);
+        }
+    }
+    limits.min = limits.min.or(Some(Period::days(30)));
+    limits
+}

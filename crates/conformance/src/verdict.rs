@@ -1,0 +1,348 @@
+//! From what ran to the verdict on one clause, with all that the report says about it.
+
+use covenant_core::digest::Digest;
+use policy_document::{AttestationState, Clause, Document, Kind};
+use time::{Date, UtcDateTime};
+
+use crate::evidence::{Evidence, RunOutcome};
+use crate::runner::{Done, End, Job, Options, Run, failure, full_id};
+use crate::sabotage::Sabotage;
+use crate::stage::{Failure, Margin};
+use crate::status::{
+    Attested, Content, Deviating, SabotageOutcome, ScenarioOutcome, Status, Technical, judge,
+    technical,
+};
+use crate::subject::{Can, SubjectFactory};
+
+/// What became of one clause.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ClauseVerdict {
+    /// The clause.
+    pub clause: Clause,
+    /// Its status.
+    pub status: Status,
+    /// The part that scenarios prove; `None` for one that has no such part.
+    pub technical: Option<TechnicalVerdict>,
+    /// The part that a person attests; `None` for one that has no such part.
+    pub attestation: Option<AttestationVerdict>,
+    /// The smallest margin of all its runs to a limit.
+    pub worst: Option<Margin>,
+    /// Reasons, in words, for every status but `kept`.
+    pub notes: Vec<String>,
+}
+
+/// The part of a verdict that comes from scenarios.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TechnicalVerdict {
+    /// Its outcome.
+    pub outcome: Technical,
+    /// The bound scenarios, in the order of the clause.
+    pub scenarios: Vec<ScenarioVerdict>,
+}
+
+/// What one bound scenario gave.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ScenarioVerdict {
+    /// The scenario.
+    pub id: String,
+    /// How it ended, over all starts; `None` when it is not built or was not chosen.
+    pub outcome: Option<RunOutcome>,
+    /// The seed.
+    pub seed: u64,
+    /// The first start; `None` when it did not run.
+    pub from: Option<UtcDateTime>,
+    /// The last end.
+    pub until: Option<UtcDateTime>,
+    /// All checks.
+    pub checks: u64,
+    /// The first failure.
+    pub failure: Option<Failure>,
+    /// The sabotages that it was given.
+    pub sabotages: Vec<(Sabotage, SabotageOutcome)>,
+}
+
+/// The part of a verdict that comes from a person's word.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AttestationVerdict {
+    /// What the word is worth on the day of the run.
+    pub outcome: Attested,
+    /// The word; `None` when nobody gave it.
+    pub given: Option<Given>,
+}
+
+/// A person's word.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Given {
+    /// Who answers for it.
+    pub owner: String,
+    /// When it was signed.
+    pub signed_on: Date,
+    /// The first instant at which it holds no more.
+    pub expires: UtcDateTime,
+    /// SHA-256 of the evidence.
+    pub evidence: Digest,
+}
+
+/// What the clauses of one document are judged by.
+pub(crate) struct Case<'a> {
+    pub(crate) number: usize,
+    pub(crate) document: &'a Document,
+    pub(crate) factory: &'a dyn SubjectFactory,
+    pub(crate) options: &'a Options,
+}
+
+impl Case<'_> {
+    /// The verdict on one clause.
+    pub(crate) fn judge(
+        &self,
+        clause: &Clause,
+        jobs: &[Job],
+        done: &[Done],
+        evidence: &Evidence,
+    ) -> ClauseVerdict {
+        let mut notes = Vec::new();
+        let mut content = Content::Sealed;
+        let mut worst: Option<Margin> = None;
+        let proven = clause.is_proven().then(|| {
+            let ran = jobs
+                .iter()
+                .zip(done)
+                .filter(|(job, _)| job.document == self.number && job.clauses.contains(&clause.id));
+            let ran: Vec<_> = ran.collect();
+            for run in ran.iter().flat_map(|(_, done)| &done.sound) {
+                if !run.record.plain_columns.is_empty() {
+                    content = Content::Plain;
+                    let columns: Vec<_> = run
+                        .record
+                        .plain_columns
+                        .iter()
+                        .map(String::as_str)
+                        .collect();
+                    note(
+                        &mut notes,
+                        format!("plain by declaration: {}", columns.join("; ")),
+                    );
+                }
+                let smaller =
+                    |new: &Margin| worst.is_none_or(|old| new.margin_seconds < old.margin_seconds);
+                worst = run.record.worst.filter(smaller).or(worst);
+            }
+            self.technical(clause, &ran, evidence, &mut notes)
+        });
+        let attestation = (clause.is_attested() || content == Content::Plain)
+            .then(|| self.attestation(clause, &mut notes));
+        let attested = attestation
+            .as_ref()
+            .map_or(Attested::None, |part| part.outcome);
+        let outcome = proven
+            .as_ref()
+            .map_or(Technical::Untested, |part| part.outcome);
+        let deviating = self.deviating(clause, &mut notes);
+        let status = judge(clause.kind, outcome, attested, deviating, content);
+        if clause.kind == Kind::Informational {
+            note(&mut notes, "recorded, not scored".to_owned());
+        }
+        ClauseVerdict {
+            clause: clause.clone(),
+            status,
+            technical: proven,
+            attestation,
+            worst,
+            notes,
+        }
+    }
+
+    fn technical(
+        &self,
+        clause: &Clause,
+        ran: &[(&Job, &Done)],
+        evidence: &Evidence,
+        notes: &mut Vec<String>,
+    ) -> TechnicalVerdict {
+        let mut scenarios = Vec::new();
+        let mut facts = Vec::new();
+        for id in &clause.verify.scenarios {
+            let found = ran.iter().find(|(job, _)| job.scenario.id == id);
+            let verdict = match found {
+                Some((job, done)) => self.scenario(job, done, notes),
+                None => {
+                    note(
+                        notes,
+                        format!("scenario {id} is not built or was not chosen"),
+                    );
+                    self.not_run(id)
+                }
+            };
+            let lost = evidence.lost.iter().any(|line| {
+                line.clause == full_id(self.document, clause.id) && line.scenario == *id
+            });
+            if lost {
+                note(notes, format!("evidence of {id} is missing or altered"));
+            }
+            let outcome = match verdict.outcome {
+                _ if lost => ScenarioOutcome::Failed,
+                Some(RunOutcome::Passed) => ScenarioOutcome::Passed,
+                Some(RunOutcome::Failed | RunOutcome::Error) if !not_started(found) => {
+                    ScenarioOutcome::Failed
+                }
+                _ => ScenarioOutcome::NotRun,
+            };
+            let outcomes = verdict
+                .sabotages
+                .iter()
+                .map(|(_, outcome)| *outcome)
+                .collect();
+            facts.push((outcome, outcomes));
+            scenarios.push(verdict);
+        }
+        let mut best = Vec::new();
+        for name in &clause.verify.sabotages {
+            let of = |verdict: &ScenarioVerdict| {
+                let found = verdict.sabotages.iter().find(|(id, _)| id.name() == name);
+                found.map(|(_, outcome)| *outcome)
+            };
+            let outcomes: Vec<_> = scenarios.iter().filter_map(of).collect();
+            let order = [
+                SabotageOutcome::Caught,
+                SabotageOutcome::Missed,
+                SabotageOutcome::Unsupported,
+            ];
+            let outcome = order.into_iter().find(|outcome| outcomes.contains(outcome));
+            let outcome = outcome.unwrap_or(SabotageOutcome::Missed);
+            if outcome == SabotageOutcome::Missed {
+                note(notes, format!("sabotage {name} is not caught"));
+            }
+            best.push(outcome);
+        }
+        TechnicalVerdict {
+            outcome: technical(&facts, &best),
+            scenarios,
+        }
+    }
+
+    fn scenario(&self, job: &Job, done: &Done, notes: &mut Vec<String>) -> ScenarioVerdict {
+        let id = job.scenario.id;
+        if let Some(misfit) = &job.misfit {
+            note(notes, format!("scenario {id} cannot run: {misfit}"));
+            return self.not_run(id);
+        }
+        let bad = done.sound.iter().find(|run| run.end == End::Failed);
+        let bad = bad.or_else(|| done.sound.iter().find(|run| run.end != End::Passed));
+        let outcome = match bad {
+            Some(run) => Some(crate::runner::outcome(&run.end)),
+            None => done.sound.first().map(|_| RunOutcome::Passed),
+        };
+        if let Some(run) = bad {
+            let reason = failure(run).map(|failure| {
+                format!(
+                    "{id} at start {}, seed {}: expected {}; observed {}",
+                    run.start, self.options.seed, failure.expected, failure.observed
+                )
+            });
+            notes.extend(reason.filter(|reason| !notes.contains(reason)));
+        }
+        let sabotages = job
+            .sabotages
+            .iter()
+            .map(|sabotage| (*sabotage, self.caught(*sabotage, done)));
+        ScenarioVerdict {
+            id: id.to_owned(),
+            outcome,
+            seed: self.options.seed,
+            from: done.sound.iter().map(|run| run.start).min(),
+            until: done.sound.iter().map(|run| run.until).max(),
+            checks: done
+                .sound
+                .iter()
+                .fold(0, |sum, run| sum.saturating_add(run.record.checks)),
+            failure: bad.and_then(failure),
+            sabotages: sabotages.collect(),
+        }
+    }
+
+    /// Whether a check failed on the sabotaged subject.
+    fn caught(&self, sabotage: Sabotage, done: &Done) -> SabotageOutcome {
+        match self.factory.can(sabotage) {
+            Can::Unsupported => return SabotageOutcome::Unsupported,
+            Can::NotBuilt => return SabotageOutcome::Missed,
+            Can::Built => {}
+        }
+        let failed = |run: &Run| run.end == End::Failed;
+        let mut runs = done.sabotaged.iter().filter(|(id, _)| *id == sabotage);
+        let caught = runs.any(|(_, runs)| runs.iter().any(failed));
+        if caught {
+            SabotageOutcome::Caught
+        } else {
+            SabotageOutcome::Missed
+        }
+    }
+
+    fn not_run(&self, id: &str) -> ScenarioVerdict {
+        ScenarioVerdict {
+            id: id.to_owned(),
+            outcome: None,
+            seed: self.options.seed,
+            from: None,
+            until: None,
+            checks: 0,
+            failure: None,
+            sabotages: Vec::new(),
+        }
+    }
+
+    fn attestation(&self, clause: &Clause, notes: &mut Vec<String>) -> AttestationVerdict {
+        let Some(found) = self.document.attestation(&clause.id) else {
+            note(notes, "nobody attests it".to_owned());
+            return AttestationVerdict {
+                outcome: Attested::None,
+                given: None,
+            };
+        };
+        let outcome = match found.state(self.options.today) {
+            AttestationState::Attested => Attested::Valid,
+            _ => Attested::Expired,
+        };
+        if outcome == Attested::Expired {
+            note(notes, "the attestation has run out".to_owned());
+        }
+        let given = Given {
+            owner: found.owner.clone(),
+            signed_on: found.signed_on,
+            expires: found.expires,
+            evidence: found.evidence,
+        };
+        AttestationVerdict {
+            outcome,
+            given: Some(given),
+        }
+    }
+
+    fn deviating(&self, clause: &Clause, notes: &mut Vec<String>) -> Deviating {
+        let Some(found) = self.document.deviation(&clause.id, &self.options.profile) else {
+            return Deviating::No;
+        };
+        if found.in_force(self.options.today.date()) {
+            note(notes, format!("{}: {}", found.class, found.delivered));
+            Deviating::InForce
+        } else {
+            note(
+                notes,
+                format!("the deviation was to be reviewed by {}", found.review_by),
+            );
+            Deviating::Expired
+        }
+    }
+}
+
+fn note(notes: &mut Vec<String>, text: String) {
+    if !notes.contains(&text) {
+        notes.push(text);
+    }
+}
+
+fn not_started(found: Option<&(&Job, &Done)>) -> bool {
+    found.is_some_and(|(_, done)| {
+        let started = |run: &Run| !matches!(run.end, End::NotStarted(_));
+        !done.sound.iter().any(started)
+    })
+}

@@ -1,0 +1,79 @@
+//! The twelve scenarios hold on an honest model, and each sabotage that a clause names is caught.
+
+use std::path::Path;
+
+use conformance::Options;
+use conformance::status::{SabotageOutcome, Status};
+use conformance::testing::{ModelFactory, load, trial};
+use time::macros::utc_datetime;
+
+const POLICIES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../policies");
+const KEPT: [&str; 13] = [
+    "P-12", "P-13", "P-14", "P-18", "P-51", "P-52", "P-58", "Q-13", "Q-14", "R-11", "R-20", "R-22",
+    "R-23",
+];
+
+#[test]
+fn the_clauses_of_the_slice_are_kept_on_the_model_with_every_sabotage_caught() {
+    let documents = load(Path::new(POLICIES), &["prodb", "protopie", "immidb"]).unwrap();
+    let options = Options::new(20_271_031, utc_datetime!(2026-11-22 00:00));
+    let outcome = trial(ModelFactory, &documents, &options).unwrap();
+    for clause in KEPT {
+        let verdict = outcome.verdict(clause).unwrap();
+        assert_eq!(
+            verdict.status,
+            Status::Kept,
+            "{clause}: {:?}",
+            verdict.notes
+        );
+        let technical = verdict.technical.as_ref().unwrap();
+        for scenario in &technical.scenarios {
+            assert!(scenario.checks > 0, "{clause}");
+            for (sabotage, outcome) in &scenario.sabotages {
+                assert_eq!(*outcome, SabotageOutcome::Caught, "{clause} {sabotage}");
+            }
+        }
+    }
+    // the same promise as P-14, said twice by the page
+    assert_eq!(outcome.verdict("P-16").unwrap().status, Status::Kept);
+    let with = |status| {
+        outcome
+            .verdicts()
+            .filter(|verdict| verdict.status == status)
+            .count()
+    };
+    assert_eq!(outcome.verdicts().count(), 120);
+    assert_eq!(with(Status::Kept), KEPT.len() + 1);
+    assert_eq!(with(Status::Broken) + with(Status::Toothless), 0);
+
+    let purge = outcome.verdict("P-52").unwrap().worst.unwrap();
+    assert!(
+        purge.margin_seconds >= 0 && purge.observed_seconds >= 30 * 86_400,
+        "{purge:?}"
+    );
+    assert_eq!(
+        purge.limit_seconds - purge.observed_seconds,
+        purge.margin_seconds
+    );
+    assert!(
+        outcome
+            .verdict("P-18")
+            .unwrap()
+            .worst
+            .unwrap()
+            .margin_seconds
+            >= 0
+    );
+
+    // a scenario runs once for all clauses that bind it with the same figures
+    let lines = |clause: &str| {
+        let of = outcome
+            .evidence
+            .lines
+            .iter()
+            .filter(|line| line.clause == clause);
+        of.map(|line| (line.sabotage, line.start))
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(lines("prodb.P-14"), lines("prodb.P-16"));
+}

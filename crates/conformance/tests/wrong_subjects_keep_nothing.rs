@@ -1,0 +1,134 @@
+//! Subjects that do nothing, refuse everything, lie in their log, panic, hang or flip never make a
+//! clause kept, and what they do instead has its proper status and reason.
+
+use std::path::Path;
+use std::time::Duration;
+
+use conformance::status::Status;
+use conformance::testing::{Toy, ToyFactory, load, trial};
+use conformance::{Options, Outcome};
+use time::macros::utc_datetime;
+
+const POLICIES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../policies");
+
+/// Runs the toy for clauses of all areas, as far as they are named.
+fn run(toy: Toy, clauses: &[&str]) -> std::io::Result<Outcome> {
+    let documents = load(Path::new(POLICIES), &["prodb", "protopie", "immidb"])?;
+    let mut options = Options::new(7, utc_datetime!(2026-11-22 00:00));
+    options.clauses = clauses.iter().map(|clause| (*clause).to_owned()).collect();
+    options.limit = Duration::from_secs(60);
+    if toy == Toy::Hangs {
+        options.limit = Duration::from_millis(50);
+    }
+    trial(ToyFactory(toy), &documents, &options)
+}
+
+const ALL: [&str; 13] = [
+    "P-12", "P-13", "P-14", "P-18", "P-51", "P-52", "P-58", "Q-13", "Q-14", "R-11", "R-20", "R-22",
+    "R-23",
+];
+
+fn check(toy: Toy, clauses: &[&str], expect: Status, reason: &str) -> std::io::Result<()> {
+    let outcome = run(toy, clauses)?;
+    assert_eq!(outcome.verdicts().count(), clauses.len());
+    for verdict in outcome.verdicts() {
+        let (id, notes) = (verdict.clause.id, &verdict.notes);
+        assert_eq!(verdict.status, expect, "{toy:?} {id}: {notes:?}");
+        assert!(
+            notes.iter().any(|note| note.contains(reason)),
+            "{toy:?} {id}: {notes:?}"
+        );
+    }
+    Ok(())
+}
+
+#[test]
+fn one_that_does_nothing_and_claims_everything_is_broken() {
+    check(Toy::DoesNothing, &ALL, Status::Broken, "").unwrap();
+}
+
+#[test]
+fn one_that_refuses_everything_is_broken() {
+    check(Toy::RefusesAll, &ALL, Status::Broken, "refused").unwrap();
+}
+
+#[test]
+fn one_that_supports_nothing_is_untested() {
+    check(
+        Toy::SupportsNothing,
+        &ALL,
+        Status::Untested,
+        "not supported",
+    )
+    .unwrap();
+}
+
+#[test]
+fn one_that_logs_purges_and_keeps_the_bytes_is_caught_by_its_bytes() {
+    check(Toy::Lies, &["P-52"], Status::Broken, "bytes of purged").unwrap();
+}
+
+#[test]
+fn one_that_panics_breaks_its_clauses_and_not_the_run() {
+    check(
+        Toy::Panics,
+        &ALL,
+        Status::Broken,
+        "panicked: a toy panics at",
+    )
+    .unwrap();
+}
+
+#[test]
+fn one_that_hangs_breaks_its_clauses_and_not_the_run() {
+    check(
+        Toy::Hangs,
+        &["P-14", "R-11"],
+        Status::Broken,
+        "did not end within",
+    )
+    .unwrap();
+}
+
+#[test]
+fn one_that_flips_with_the_start_is_broken_with_the_start_named() {
+    check(Toy::Flaky, &["P-52"], Status::Broken, "at start 2027-08-31").unwrap();
+}
+
+#[test]
+fn one_whose_sabotages_change_nothing_leaves_its_clauses_toothless() {
+    check(
+        Toy::Unsabotageable,
+        &["P-14", "P-58", "R-11"],
+        Status::Toothless,
+        "is not caught",
+    )
+    .unwrap();
+}
+
+#[test]
+fn a_sabotaged_subject_that_fails_for_another_reason_is_not_caught() {
+    check(
+        Toy::RefusesWhenSabotaged,
+        &["P-14", "P-58", "R-11"],
+        Status::Toothless,
+        "is not caught",
+    )
+    .unwrap();
+}
+
+#[test]
+fn one_that_does_not_start_leaves_its_clauses_untested_and_says_so() {
+    let outcome = run(Toy::NeverStarts, &["P-14", "R-11"]).unwrap();
+    assert_eq!(
+        outcome.not_started.as_deref(),
+        Some("the subject did not start: no store")
+    );
+    check(
+        Toy::NeverStarts,
+        &["P-14", "R-11"],
+        Status::Untested,
+        "did not start",
+    )
+    .unwrap();
+}

@@ -1,6 +1,7 @@
 //! Physical erasure on SQLite. `secure_delete` zeroes what is deleted but not the copies that page
 //! splits leave in the gaps of live pages; `VACUUM` removes those and leaves the old pages in the
-//! write-ahead log; only a truncating checkpoint that nobody blocked empties the log.
+//! write-ahead log; only a truncating checkpoint that nobody blocked empties the log. A full-text
+//! index keeps the terms of deleted rows until it is made anew; merging it is not enough.
 
 use std::path::Path;
 use std::time::Duration;
@@ -12,8 +13,9 @@ use sql_store::{DbError, Durability, OpenError};
 use crate::apply::{Flush, FlushError, Flushed};
 use crate::scan::sqlite_files;
 
-/// Flushes SQLite files: full-text indexes are merged, the file is rewritten, the log is cut to
-/// nothing, all is synced.
+/// Flushes SQLite files: full-text indexes are made anew, the file is rewritten, the log is cut to
+/// nothing, all is synced. A file with a full-text index that has no content of its own is refused:
+/// nobody can show that it holds no term of a deleted row.
 #[derive(Debug, Clone, Copy)]
 pub struct SqliteFlush {
     durability: Durability,
@@ -57,7 +59,7 @@ impl Flush for SqliteFlush {
 
 // clause: P-52
 async fn rewrite(maintenance: &mut Maintenance) -> Result<(), FlushError> {
-    maintenance.optimize_full_text().await.map_err(db_error)?;
+    maintenance.rebuild_full_text().await.map_err(db_error)?;
     maintenance.vacuum().await.map_err(db_error)?;
     let report = maintenance.checkpoint_truncate().await.map_err(db_error)?;
     if report.busy {

@@ -41,7 +41,8 @@ mod cases {
     const GROW: &str = "UPDATE note SET title = printf('%s-%d-%d~', id, n, $1), \
          body = printf('%s-%d-%d~', id, n, $1) || \
          hex(zeroblob(30 * $1 + CASE n % 100 WHEN 13 THEN 4000 ELSE n % 37 END))";
-    const INDEX_WORDS: &str = "INSERT INTO words(rowid, body) SELECT n, body FROM note \
+    /// A term beside the marker, of a form that no other column can make up by chance.
+    const INDEX_WORDS: &str = "INSERT INTO words(rowid, body) SELECT n, body || ' q' || id || 'z' FROM note \
          WHERE n % 10 IN (3, 4)";
     const DELETE: &str = "DELETE FROM note WHERE n % 10 = 3";
     const DELETE_WORDS: &str = "DELETE FROM words WHERE rowid % 10 = 3";
@@ -67,6 +68,16 @@ mod cases {
             .filter(|n| n % 10 == 3)
             .flat_map(|n| (1..=VERSIONS).map(move |version| marker(n, version)))
             .map(|marker| Needle::new(marker).unwrap())
+            .collect()
+    }
+
+    /// The one term of each deleted row that no other row has; the full-text index holds it by
+    /// itself, some raw, most compressed by their neighbours.
+    fn terms() -> Vec<Needle> {
+        let id = |n: u64| format!("q{:08x}z", (n * 2_654_435_761) % 4_294_967_296);
+        (0..ROWS)
+            .filter(|n| n % 10 == 3)
+            .map(|n| Needle::new(id(n)).unwrap())
             .collect()
     }
 
@@ -128,6 +139,7 @@ mod cases {
         let flushed = SqliteFlush::new(Durability::Off).flush(&path).await?;
         let found = look(&path, &deleted())?;
         assert_eq!(by_file(&found), BTreeMap::new());
+        assert_eq!(by_file(&look(&path, &terms())?), BTreeMap::new());
         assert!(flushed.bytes > 1 << 20 && found.bytes >= flushed.bytes);
         // the control: what was not deleted is still seen, and still read
         assert!(look(&path, &kept())?.sightings.len() >= 4);
@@ -170,6 +182,28 @@ mod cases {
         );
         // secure_delete was on: these are a few gaps that it never zeroes, not the rows
         assert!((1..2_000).contains(&found.sightings.len()), "{files:?}");
+        db.close().await;
+        Ok(())
+    }
+
+    #[tokio::test]
+    async fn a_merged_full_text_index_still_keeps_terms() -> Outcome {
+        let folder = tempfile::tempdir()?;
+        let path = folder.path().join("main.db");
+        let db = lived(&path).await?;
+        let mut tx = db.begin_with(Mode::ReadWrite, tag()).await?;
+        tx.execute("INSERT INTO words(words) VALUES ('optimize')", Args::new())
+            .await?;
+        tx.commit().await?;
+        let mut maintenance = Maintenance::open(&path, Durability::Off).await?;
+        maintenance.vacuum().await?;
+        assert!(!maintenance.checkpoint_truncate().await?.busy);
+        maintenance.close().await?;
+        let files = by_file(&look(&path, &terms())?);
+        assert!(
+            files.get(&path).is_some_and(|count| *count > 0),
+            "{files:?}"
+        );
         db.close().await;
         Ok(())
     }
@@ -265,6 +299,35 @@ mod cases {
             .await?
             .ok_or("no row")?;
         assert_eq!(Disposal::resume(row.bytes("v")?)?.probes(), [probe]);
+        Ok(())
+    }
+
+    #[tokio::test]
+    async fn an_index_that_cannot_be_shown_clean_is_refused() -> Outcome {
+        let folder = tempfile::tempdir()?;
+        for (name, ddl, clean) in [
+            (
+                "with.db",
+                "CREATE VIRTUAL TABLE words USING fts5(body)",
+                true,
+            ),
+            (
+                "without.db",
+                "CREATE VIRTUAL TABLE words USING fts5(body, content='')",
+                false,
+            ),
+        ] {
+            let path = folder.path().join(name);
+            let options =
+                SqliteOptions::new(&path, SqliteProfile::Tenant).durability(Durability::Off);
+            let clock = Arc::new(ManualClock::at(UtcDateTime::UNIX_EPOCH));
+            let db = Db::create_sqlite(options, clock).await?;
+            let mut tx = db.begin_with(Mode::ReadWrite, tag()).await?;
+            tx.execute(ddl, Args::new()).await?;
+            tx.commit().await?;
+            let flushed = SqliteFlush::new(Durability::Off).flush(&path).await;
+            assert_eq!(flushed.is_ok(), clean, "{flushed:?}");
+        }
         Ok(())
     }
 

@@ -9,7 +9,7 @@ mod cases {
     use covenant_core::Reading;
     use proptest::prelude::*;
     use retention_policy::{
-        Item, KeepUntil, Moment, Occurrence, Retention, RuleSet, Rules, Slack, Span, State,
+        Act, Item, KeepUntil, Moment, Occurrence, Retention, RuleSet, Rules, Slack, Span, State,
     };
 
     const EVENTS: [&str; 5] = ["start", "stop", "other", "undo", "waive"];
@@ -339,6 +339,55 @@ mod cases {
         let verdict = rules.evaluate(&item, &Moment::at(at(300 * DAY + 5)));
         assert_eq!(verdict.state, State::Keep);
         assert_eq!(verdict.keep_until, KeepUntil::At(at(331 * DAY)));
+    }
+
+    #[test]
+    fn what_is_undone_at_the_same_instant_is_undone() {
+        let rules = bin();
+        let moment = Moment::at(at(400 * DAY));
+        let events = |restored| {
+            [
+                Occurrence::new("record.deleted", at(10)),
+                Occurrence::new("record.restored", restored),
+            ]
+        };
+        for (restored, state) in [(9, State::Overdue), (10, State::Keep), (11, State::Keep)] {
+            let events = events(at(restored));
+            let item = Item::new(tenant(1), "record", 7_i64, &events);
+            assert_eq!(rules.evaluate(&item, &moment).state, state, "{restored}");
+        }
+    }
+
+    #[test]
+    fn late_rules_wait_for_the_deadline_and_one_late_rule_is_enough() {
+        let build = |act: [Act; 2]| {
+            Rules::new()
+                .keep("trial", "trial.ended", "PT10S")
+                .act(act[0])
+                .gone("trial", "trial.ended", "PT100S")
+                .act(act[1])
+                .build()
+                .unwrap()
+        };
+        let events = [Occurrence::new("trial.ended", at(0))];
+        let item = Item::new(tenant(1), "trial", 7_i64, &events);
+        for act in [
+            [Act::Early, Act::Late],
+            [Act::Late, Act::Early],
+            [Act::Late, Act::Late],
+        ] {
+            let judge =
+                |second| build(act).evaluate(&item, &Moment::at(at(second)).with_slack(slack(5)));
+            let states = [9, 10, 94, 95, 100].map(|second| judge(second).state);
+            use State::{Due, Eligible, Keep, Overdue};
+            assert_eq!(states, [Keep, Eligible, Eligible, Due, Overdue]);
+            assert_eq!(
+                [9, 10, 94, 95, 100].map(|s| judge(s).disposes()),
+                [false, false, false, true, true]
+            );
+        }
+        let early = build([Act::Early, Act::Early]);
+        assert!(early.evaluate(&item, &Moment::at(at(10))).disposes());
     }
 
     #[test]

@@ -62,7 +62,7 @@ impl Maintenance {
 
     /// Makes every full-text index (FTS5) anew from its content, because merging does not suffice:
     /// `optimize` can leave one segment that still holds the terms of deleted rows, marked as
-    /// deleted (seen with SQLite 3.52), and does nothing when called again.
+    /// deleted (seen with SQLite 3.51.3), and does nothing when called again.
     ///
     /// # Errors
     /// [`DbError::Rejected`] for an index without content (`content=''`), which cannot be made anew

@@ -201,7 +201,13 @@ async fn collisions_and_lock_waits_can_be_told() -> Outcome {
         .await?;
     tx.execute("INSERT INTO t (n) VALUES (1)", Args::new())
         .await?;
-    assert!(tx.database_now().is_some());
+    // the server's time, carried forward, agrees with the server's time asked for
+    let carried = tx.database_now().ok_or("no time")?;
+    let row = tx
+        .row("SELECT clock_timestamp() AS now", Args::new())
+        .await?
+        .ok_or("no row")?;
+    assert!((row.instant("now")? - carried).abs() < time::Duration::minutes(1));
     tx.commit().await?;
     let mut first = db.begin_with(Mode::ReadWrite, tag()).await?;
     let mut second = db.begin_with(Mode::ReadWrite, tag()).await?;

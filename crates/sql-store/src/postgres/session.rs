@@ -269,7 +269,35 @@ fn cell(row: &PgRow, at: usize, name: &str) -> Result<Value, DbError> {
             .ok()
             .and_then(|b| Uuid::from_slice(b).ok())
             .map(Value::Uuid),
+        "TIMESTAMPTZ" => raw.as_bytes().ok().and_then(timestamp).map(Value::Int),
         _ => None,
     };
     value.ok_or_else(refuse)
+}
+
+/// Microseconds since 1970 of a time stamp on the wire, which counts from 2000; infinity is none.
+fn timestamp(bytes: &[u8]) -> Option<i64> {
+    const FROM_1970_TO_2000: i64 = 946_684_800_000_000;
+    let micros = i64::from_be_bytes(bytes.try_into().ok()?);
+    micros
+        .checked_add(FROM_1970_TO_2000)
+        .filter(|_| micros != i64::MIN)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::timestamp;
+
+    #[test]
+    fn time_stamps_count_from_1970_and_infinity_is_none() {
+        assert_eq!(timestamp(&0_i64.to_be_bytes()), Some(946_684_800_000_000));
+        assert_eq!(
+            timestamp(&(-946_684_800_000_000_i64).to_be_bytes()),
+            Some(0)
+        );
+        for none in [i64::MIN, i64::MAX] {
+            assert_eq!(timestamp(&none.to_be_bytes()), None);
+        }
+        assert_eq!(timestamp(&[0; 4]), None);
+    }
 }

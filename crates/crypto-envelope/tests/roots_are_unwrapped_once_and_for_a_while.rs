@@ -215,3 +215,26 @@ async fn what_another_process_destroyed_stops_within_the_lease() -> TestResult {
     assert!(matches!(opened, Err(OpenError::Key("destroyed"))));
     Ok(())
 }
+
+#[tokio::test]
+async fn another_owners_value_costs_no_unwrap() -> TestResult {
+    let world = World::in_memory();
+    let warm = Envelope::new(Arc::new(world.keys().await?));
+    let (tenant, other) = (world.tenant()?, world.tenant()?);
+    for tenant in [tenant, other] {
+        warm.keys().create_tenant(tenant).await?;
+    }
+    let place = body(Owner::Tenant(tenant), Purpose::Data)?;
+    let elsewhere = body(Owner::Tenant(other), Purpose::Data)?;
+    let sealed = warm.seal(&place, b"text").await?;
+    let gate = Gate::over(&world);
+    let cold = world.keys_over(world.store.clone(), gate.clone()).await?;
+    let cold = Envelope::new(Arc::new(cold));
+    gate.unwraps();
+    let opened = cold.open(&elsewhere, &sealed).await;
+    assert!(matches!(opened, Err(OpenError::NotAuthentic)));
+    assert_eq!(gate.unwraps(), 0);
+    assert_eq!(cold.open(&place, &sealed).await?.expose(), b"text");
+    assert_eq!(gate.unwraps(), 1);
+    Ok(())
+}

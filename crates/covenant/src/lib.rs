@@ -1,1 +1,59 @@
-//! Placeholder.
+//! One profile, one set of stores, the six crates wired together.
+//!
+//! A [`Profile`] is made of a policy document's clauses; [`Covenant`] runs on it. A record's way: the
+//! request is decided and the decision is durable before a scope exists; content is sealed under the
+//! tenant's key and bound to its place (P-12, P-13, Q-14), an especially sensitive field twice
+//! the row and its event commit together; the sequencer moves the event into the
+//! tenant's Merkle log; a deleted record stays in the bin for its floor (P-51), then its bytes leave
+//! the file (P-52); a deleted database is unreadable at the next read (P-58); backups lie in vaults
+//! that die on their day (P-14, P-18, Q-13, R-22, R-23), and give nothing back that was deleted since.
+//!
+//! To start use [`Covenant::create`] or [`Covenant::open`]; to work with records use
+//! [`Covenant::put`], [`Covenant::get`], [`Covenant::delete`] and their like; to have background work
+//! done call [`Covenant::sweep`] whenever [`Covenant::next_due`] says; to give a backup back use
+//! [`Covenant::restore_beside`].
+//!
+//! # Features
+//! - `sqlite` (default): the assembly on SQLite files and local directories below one folder.
+//!   Without it only [`Profile`] is left.
+#![forbid(unsafe_code)]
+
+#[cfg(feature = "sqlite")]
+mod assembly;
+#[cfg(feature = "sqlite")]
+mod backup;
+#[cfg(feature = "sqlite")]
+mod bulk;
+#[cfg(feature = "sqlite")]
+mod database;
+#[cfg(feature = "sqlite")]
+mod disposal;
+#[cfg(feature = "sqlite")]
+mod error;
+#[cfg(feature = "sqlite")]
+mod joints;
+mod profile;
+#[cfg(feature = "sqlite")]
+mod record;
+#[cfg(feature = "sqlite")]
+mod stores;
+#[cfg(feature = "sqlite")]
+mod sweep;
+
+#[cfg(feature = "sqlite")]
+pub use assembly::{Covenant, Settings};
+#[cfg(feature = "sqlite")]
+pub use backup::Restored;
+#[cfg(feature = "sqlite")]
+pub use error::{Error, StartError};
+#[cfg(feature = "sqlite")]
+pub use joints::{Wrap, Wraps};
+pub use profile::{CLASS_DATABASE, CLASS_RECORD, Profile, ProfileError};
+#[cfg(feature = "sqlite")]
+pub use record::map::{Column, DATA_MAP, Kept, body_place, object_place, sensitive_place};
+#[cfg(feature = "sqlite")]
+pub use record::{ErasedRows, NewRecord, Record, RecordTables, Session, SqlTables, Written};
+#[cfg(feature = "sqlite")]
+pub use stores::Layout;
+#[cfg(feature = "sqlite")]
+pub use sweep::Swept;

@@ -1,0 +1,1 @@
+SELECT record, probes, objects FROM purge WHERE tenant = $1 ORDER BY record

@@ -1,0 +1,1 @@
+UPDATE content SET body = $3 WHERE tenant = $1 AND record = $2

@@ -1,0 +1,398 @@
+//! The assembly: one profile, one set of stores, the six crates wired together.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use audit_log::ServiceHost;
+use audit_log::Sink;
+use audit_log::sequencer::Serves;
+use audit_log::store::sql::{Feed, SealedKeys, SqlLog};
+use backup_engine::{Backups, Engine, PromisedSchedule, Schedule};
+use covenant_core::sealer::Purpose;
+use covenant_core::{
+    Clock, EventSink, Id, Owner, Random, RandomError, Region, Sealer, Secret, TenantId,
+};
+use crypto_envelope::backend::FileBackend;
+use crypto_envelope::store::SqlStore;
+use crypto_envelope::{Envelope, Keys, KeysOptions, VaultKeys};
+use object_store::ObjectStore;
+use retention_policy::apply::Flush;
+use retention_policy::{ClockGuard, Retention, SqliteFlush};
+use sql_store::{Db, Durability, SqliteOptions, SqliteProfile};
+use tenant_isolation::{
+    Guard, IdentityKey, REGISTRY, Registry, SqlRegistry, SqliteFileOptions, SqliteFileStore,
+    StandardRules, TenantStore,
+};
+use uuid::Uuid;
+
+use crate::error::{Error, StartError};
+use crate::joints::{Wraps, wrapped};
+use crate::profile::Profile;
+use crate::record::{RecordTables, SqlTables};
+use crate::stores::{self, Begin, Layout};
+
+/// The platform root from which names and identities are derived.
+const PLATFORM: Uuid = Uuid::from_u128(0x636f_7665_6e61_6e74_2f70_6c61_7466_6f72);
+
+/// What a deployment is started with.
+#[derive(Debug)]
+pub struct Settings {
+    /// The folder of its stores.
+    pub folder: PathBuf,
+    /// Its profile.
+    pub profile: Profile,
+    /// Time.
+    pub clock: Arc<dyn Clock>,
+    /// Randomness.
+    pub random: Arc<dyn Random>,
+    /// Whether commits wait for the disk; `Off` for virtual-clock runs alone.
+    pub durability: Durability,
+    /// Name of the service, which checkpoints carry.
+    pub host: ServiceHost,
+    /// What to wrap.
+    pub wraps: Wraps,
+}
+
+/// A running deployment. Clones are the same one.
+#[derive(Clone)]
+pub struct Covenant {
+    parts: Arc<Parts>,
+}
+
+/// Everything that is wired together.
+pub(crate) struct Parts {
+    pub(crate) layout: Layout,
+    pub(crate) profile: Profile,
+    pub(crate) region: Region,
+    pub(crate) durability: Durability,
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) random: Arc<dyn Random>,
+    pub(crate) host: ServiceHost,
+    pub(crate) keys: Arc<Keys>,
+    pub(crate) sealer: Arc<dyn Sealer>,
+    pub(crate) sink: Arc<dyn EventSink>,
+    pub(crate) log: Arc<SqlLog>,
+    pub(crate) log_keys: SealedKeys,
+    pub(crate) control: Db,
+    pub(crate) registry: Arc<dyn Registry>,
+    pub(crate) guard: Guard,
+    pub(crate) tenants: Arc<dyn TenantStore>,
+    pub(crate) objects: Arc<dyn ObjectStore>,
+    pub(crate) tables: Arc<dyn RecordTables>,
+    pub(crate) retention: Arc<dyn Retention>,
+    pub(crate) flush: Arc<dyn Flush>,
+    pub(crate) backups: Arc<dyn Backups>,
+    pub(crate) schedule: Arc<dyn Schedule>,
+    pub(crate) clock_guard: Mutex<ClockGuard>,
+    /// Tenants whose outbox may hold something.
+    dirty: Mutex<BTreeSet<TenantId>>,
+    /// Handles on tenants' outboxes.
+    feeds: Mutex<BTreeMap<TenantId, Db>>,
+}
+
+impl fmt::Debug for Covenant {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Covenant")
+            .field("document", &self.parts.profile.document)
+            .finish()
+    }
+}
+
+impl Covenant {
+    /// Makes a deployment in an empty folder, and starts it.
+    ///
+    /// # Errors
+    /// [`StartError`]; what was made is left for inspection and is no deployment.
+    pub async fn create(settings: Settings) -> Result<Self, StartError> {
+        let layout = Layout::new(&settings.folder);
+        layout.create()?;
+        let random = Arc::clone(&settings.random);
+        let backend = FileBackend::create(&layout.keks(), random);
+        let backend = backend.map_err(|error| StartError::store("keks", error))?;
+        Self::start(settings, layout, backend, Begin::Create).await
+    }
+
+    /// Starts the deployment in this folder.
+    ///
+    /// # Errors
+    /// [`StartError`]; nothing was changed then.
+    pub async fn open(settings: Settings) -> Result<Self, StartError> {
+        let layout = Layout::new(&settings.folder);
+        layout.open()?;
+        let random = Arc::clone(&settings.random);
+        let backend = FileBackend::open(&layout.keks(), random);
+        let backend = backend.map_err(|error| StartError::store("keks", error))?;
+        let covenant = Self::start(settings, layout, backend, Begin::Open).await?;
+        let rebuilt = covenant.rebuild_due().await;
+        rebuilt.map_err(|error| StartError::store("due-queue", error))?;
+        Ok(covenant)
+    }
+
+    async fn start(
+        settings: Settings,
+        layout: Layout,
+        backend: FileBackend,
+        begin: Begin,
+    ) -> Result<Self, StartError> {
+        let Settings {
+            folder: _,
+            profile,
+            clock,
+            random,
+            durability,
+            host,
+            wraps,
+        } = settings;
+        let clock = wrapped(wraps.clock, clock);
+        let region = profile
+            .regions
+            .iter()
+            .next()
+            .cloned()
+            .ok_or(StartError::NoRegion)?;
+
+        let keys_db = stores::database("keys", &layout.keys(), begin, durability, &clock).await?;
+        let keys = open_keys(keys_db, backend, &clock, &random, durability).await?;
+        let envelope: Arc<dyn Sealer> = Arc::new(Envelope::new(Arc::clone(&keys)));
+
+        let audit = stores::database("audit", &layout.audit(), begin, durability, &clock).await?;
+        let log = SqlLog::open(audit, Arc::clone(&random)).await;
+        let log = Arc::new(log.map_err(|error| StartError::store("audit", error))?);
+        let log_keys = SealedKeys::new((*log).clone(), Arc::clone(&envelope));
+        let sink: Arc<dyn EventSink> = Arc::new(Sink::new(
+            Arc::clone(&envelope),
+            Arc::clone(&random),
+            log.clone(),
+        ));
+        let sink = wrapped(wraps.sink, sink);
+
+        let control =
+            stores::database("control", &layout.control(), begin, durability, &clock).await?;
+        for migrations in [&REGISTRY, &sql_store::OUTBOX, &sql_store::due::DUE] {
+            let done = control.migrate(migrations).await;
+            done.map_err(|error| StartError::store("control", error))?;
+        }
+        let registry: Arc<dyn Registry> =
+            Arc::new(SqlRegistry::new(control.clone(), profile.regions.clone()));
+        let registry = wrapped(wraps.registry, registry);
+        let guard = Guard::new(
+            Arc::new(StandardRules::new(profile.regions.clone())),
+            Arc::clone(&registry),
+            Arc::clone(&sink),
+            Arc::clone(&clock),
+            Arc::clone(&random),
+        );
+        let identity = derived(&keys, b"covenant/identity/v1").await?;
+        let tenants = SqliteFileStore::open(
+            layout.tenants(),
+            profile.regions.clone(),
+            IdentityKey::new(&identity),
+            Arc::clone(&clock),
+            SqliteFileOptions {
+                durability,
+                ..SqliteFileOptions::default()
+            },
+        );
+        let tenants = tenants.map_err(|error| StartError::store("tenants", error))?;
+        check_isolation(&tenants).await?;
+
+        let vault_keys: Arc<dyn VaultKeys> = keys.clone();
+        let depot = stores::depot(&layout.depot(), region.clone(), durability)?;
+        let engine = Engine::new(backup_engine::Parts {
+            repo: repo(&derived(&keys, b"covenant/repo/v1").await?),
+            depot: wrapped(wraps.depot, Arc::new(depot)),
+            keys: wrapped(wraps.vault_keys, vault_keys),
+            sink: Arc::clone(&sink),
+            clock: Arc::clone(&clock),
+            random: Arc::clone(&random),
+            naming: derived(&keys, b"covenant/naming/v1").await?,
+            policy: profile.backup.clone(),
+        });
+        let guarded = ClockGuard::new(clock.now(), clock.monotonic(), profile.clock_step_max);
+        let known = registry.tenants().await;
+        let known = known.map_err(|error| StartError::store("control", error))?;
+        let parts = Parts {
+            objects: Arc::new(stores::objects(&layout.objects(), durability)?),
+            layout,
+            region,
+            durability,
+            host,
+            sealer: wrapped(wraps.sealer, envelope),
+            retention: wrapped(wraps.retention, Arc::new(profile.rules.clone())),
+            flush: wrapped(wraps.flush, Arc::new(SqliteFlush::new(durability))),
+            tables: wrapped(wraps.tables, Arc::new(SqlTables)),
+            backups: wrapped(wraps.backups, Arc::new(engine)),
+            schedule: wrapped(wraps.schedule, Arc::new(PromisedSchedule)),
+            profile,
+            clock,
+            random,
+            keys,
+            sink,
+            log,
+            log_keys,
+            control,
+            registry,
+            guard,
+            tenants: Arc::new(tenants),
+            clock_guard: Mutex::new(guarded),
+            dirty: Mutex::new(known.into_iter().map(|(tenant, _)| tenant).collect()),
+            feeds: Mutex::default(),
+        };
+        Ok(Self {
+            parts: Arc::new(parts),
+        })
+    }
+
+    pub(crate) fn parts(&self) -> &Parts {
+        &self.parts
+    }
+
+    /// The profile it follows.
+    #[must_use]
+    pub fn profile(&self) -> &Profile {
+        &self.parts.profile
+    }
+
+    /// Where its stores lie.
+    #[must_use]
+    pub fn layout(&self) -> &Layout {
+        &self.parts.layout
+    }
+
+    /// The audit log, for readers and auditors.
+    #[must_use]
+    pub fn log(&self) -> &Arc<SqlLog> {
+        &self.parts.log
+    }
+
+    /// The keys, for an adversary's view of them and for the recovery of a platform.
+    #[must_use]
+    pub fn keys(&self) -> &Arc<Keys> {
+        &self.parts.keys
+    }
+
+    /// The backups, for whoever looks at what is stored.
+    #[must_use]
+    pub fn backups(&self) -> &Arc<dyn Backups> {
+        &self.parts.backups
+    }
+
+    /// A new id.
+    pub(crate) fn mint<K>(&self) -> Result<Id<K>, RandomError> {
+        Id::mint(self.parts.clock.as_ref(), self.parts.random.as_ref())
+    }
+
+    /// Moves committed events into the log, and signs the heads that grew.
+    ///
+    /// # Errors
+    /// [`Error`]; what was sequenced stays so, and the same call settles the rest.
+    // clause: R-20
+    pub async fn sequence(&self) -> Result<(), Error> {
+        let parts = self.parts();
+        let mut feeds = vec![Feed::new(parts.control.clone(), Serves::All)];
+        let dirty: Vec<TenantId> = lock(&parts.dirty).iter().copied().collect();
+        for tenant in &dirty {
+            if let Some(db) = parts.feed(*tenant).await? {
+                feeds.push(Feed::new(db, Serves::Tenant(*tenant)));
+            }
+        }
+        parts.log.drain(&feeds).await?;
+        parts
+            .log
+            .publish_heads(&parts.host, &parts.log_keys)
+            .await?;
+        // A tenant that wrote meanwhile marked itself again after its own commit.
+        lock(&parts.dirty).retain(|tenant| !dirty.contains(tenant));
+        Ok(())
+    }
+}
+
+impl Parts {
+    /// Notes that a tenant's outbox may hold something.
+    pub(crate) fn mark_dirty(&self, tenant: TenantId) {
+        lock(&self.dirty).insert(tenant);
+    }
+
+    /// A handle on the tenant's outbox; `None` when its store is gone.
+    async fn feed(&self, tenant: TenantId) -> Result<Option<Db>, Error> {
+        if let Some(db) = lock(&self.feeds).get(&tenant) {
+            return Ok(Some(db.clone()));
+        }
+        let file = self.layout.tenant_file(&self.region, tenant);
+        if !file.exists() {
+            return Ok(None);
+        }
+        let options = SqliteOptions::new(file, SqliteProfile::Control)
+            .durability(self.durability)
+            .readers(1);
+        let db = Db::open_sqlite(options, Arc::clone(&self.clock)).await?;
+        lock(&self.feeds).insert(tenant, db.clone());
+        Ok(Some(db))
+    }
+
+    /// Closes the handle on a tenant's outbox, before its store is removed or replaced.
+    pub(crate) async fn close_feed(&self, tenant: TenantId) {
+        let taken = lock(&self.feeds).remove(&tenant);
+        if let Some(db) = taken {
+            db.close().await;
+        }
+    }
+}
+
+pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+async fn open_keys(
+    db: Db,
+    backend: FileBackend,
+    clock: &Arc<dyn Clock>,
+    random: &Arc<dyn Random>,
+    durability: Durability,
+) -> Result<Arc<Keys>, StartError> {
+    let store = SqlStore::open(db)
+        .await
+        .map_err(|error| StartError::store("keys", error))?;
+    let keys = Keys::open(
+        Arc::new(store.durability(durability)),
+        Arc::new(backend),
+        Arc::clone(clock),
+        Arc::clone(random),
+        KeysOptions::default(),
+    );
+    keys.await
+        .map(Arc::new)
+        .map_err(|error| StartError::store("keys", error))
+}
+
+/// A key of the platform's own, for one use.
+async fn derived(keys: &Keys, info: &[u8]) -> Result<Secret<[u8; 32]>, StartError> {
+    let root = keys
+        .unlock(Owner::Platform(PLATFORM), Purpose::Platform)
+        .await;
+    let derived = root.and_then(|root| root.derive(info));
+    derived.map_err(|error| StartError::store("keys", error))
+}
+
+/// The repository's name: no secret, and the same at every start.
+fn repo(derived: &Secret<[u8; 32]>) -> [u8; 16] {
+    let mut name = [0_u8; 16];
+    name.iter_mut()
+        .zip(derived.expose())
+        .for_each(|(to, from)| *to = *from);
+    name
+}
+
+async fn check_isolation(tenants: &SqliteFileStore) -> Result<(), StartError> {
+    let report = tenants.self_check().await;
+    let report = report.map_err(|error| StartError::store("tenants", error))?;
+    match report.findings.first() {
+        Some(finding) => {
+            let text = format!("{}: {}", finding.path.display(), finding.what);
+            Err(StartError::NotIsolated(text))
+        }
+        None => Ok(()),
+    }
+}

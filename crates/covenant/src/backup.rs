@@ -1,0 +1,364 @@
+//! Backing a tenant up, and giving a backup back: beside the live store, shut until everything
+//! since has been replayed.
+
+use std::path::{Path, PathBuf};
+
+use audit_log::fold::{LedgerKey, LedgerState};
+use audit_log::log_of;
+use audit_log::merkle::TreeHead;
+use audit_log::store::AuditLog as _;
+use backup_engine::source::{CompositeSource, ObjectsSource, SqliteSource};
+use backup_engine::{
+    DatasetError, Domain, Gate, GateError, LogHead, ReplayReport, Replayed, Snapshot,
+};
+use covenant_core::digest::Digest;
+use covenant_core::{BoxFuture, ItemId, SnapshotId, TenantId, TxTag, TxnId};
+use sql_store::due::Due;
+use sql_store::{Args, Db, Mode, SqliteOptions, SqliteProfile, Tx};
+use tenant_isolation::level::Maintain;
+use tenant_isolation::{AccessAction, Caller, ServiceKind};
+use time::UtcDateTime;
+
+use crate::assembly::Covenant;
+use crate::error::Error;
+use crate::record::{Record, map};
+use crate::sweep::kind;
+
+/// The one dataset of a tenant: rows and objects together.
+const DATASET: &str = "main";
+/// Folder of the database in a snapshot.
+const ROWS: &str = "rows";
+/// Folder of the objects in a snapshot.
+const OBJECTS: &str = "objects";
+
+impl Covenant {
+    /// The domain of a tenant's backups.
+    ///
+    /// # Errors
+    /// [`DatasetError`] never: the dataset's name is a constant.
+    pub fn domain(tenant: TenantId) -> Result<Domain, DatasetError> {
+        Domain::new(tenant, DATASET)
+    }
+
+    /// Backs the tenant up, now: rows and objects at one consistent point.
+    ///
+    /// # Errors
+    /// [`Error`]; nothing was committed then.
+    // clause: P-14, P-16, Q-13, R-22, R-23
+    pub async fn back_up(&self, tenant: TenantId) -> Result<Snapshot, Error> {
+        let parts = self.parts();
+        let caller = Caller::service(ServiceKind::Backup);
+        let scope = self
+            .enter::<Maintain>(&caller, tenant, AccessAction::StoreBackup)
+            .await?;
+        self.sequence().await?;
+        let head = parts.log.head(log_of(tenant)).await?;
+        let head = LogHead {
+            size: head.size,
+            root: *head.root.as_bytes(),
+        };
+        let domain = Self::domain(tenant).map_err(Error::unavailable)?;
+        let slot = scope.maintain(parts.tenants.as_ref()).await?;
+        let copy: covenant_core::StoreId = self.mint()?;
+        let copy = parts.layout.scratch().join(format!("{}.db", copy.simple()));
+        let file = slot.file().to_path_buf();
+        let region = scope.region();
+        let tenant_hex = tenant.simple();
+        let prefix = object_store::path::Path::from_iter([region.as_str(), tenant_hex.as_str()]);
+        let mut source = CompositeSource::new()
+            .with(ROWS, SqliteSource::new(file, copy, parts.durability))
+            .with(OBJECTS, ObjectsSource::new(parts.objects.clone(), prefix));
+        let snapshot = parts.backups.run(&domain, &mut source, head).await?;
+        drop(slot);
+        self.put_due(&Due {
+            due_at: snapshot.destroy_at,
+            kind: kind::EPOCH.to_owned(),
+            tenant,
+            key: snapshot.epoch.to_string().into_bytes(),
+        })
+        .await?;
+        Ok(snapshot)
+    }
+
+    /// The tenant's living backups, oldest first.
+    ///
+    /// # Errors
+    /// [`Error`].
+    pub async fn snapshots(&self, tenant: TenantId) -> Result<Vec<Snapshot>, Error> {
+        let domain = Self::domain(tenant).map_err(Error::unavailable)?;
+        Ok(self.parts().backups.snapshots(&domain).await?)
+    }
+
+    /// Restores a backup beside the live store: every deletion since is replayed before anything can
+    /// be read.
+    ///
+    /// # Errors
+    /// [`Error::Backup`] for a backup past its day; [`Error::Shut`] when the log is behind a known
+    /// head.
+    // clause: P-14, P-18, R-23
+    pub async fn restore_beside(
+        &self,
+        tenant: TenantId,
+        snapshot: SnapshotId,
+    ) -> Result<Restored, Error> {
+        self.sequence().await?;
+        let parts = self.parts();
+        let domain = Self::domain(tenant).map_err(Error::unavailable)?;
+        let scratch = parts.layout.scratch();
+        let quarantined = parts.backups.restore(&domain, snapshot, &scratch).await?;
+        let replayed: Replayed = quarantined.replay(&LogGate { covenant: self }).await?;
+        let report = replayed.report();
+        let name: covenant_core::StoreId = self.mint()?;
+        let folder = replayed.release(&scratch.join(format!("restored-{}", name.simple())))?;
+        let restored = Restored {
+            covenant: self.clone(),
+            tenant,
+            folder,
+            report,
+        };
+        Ok(restored)
+    }
+
+    /// The next backup of a tenant, as the schedule says from what completed.
+    pub(crate) async fn backup_due(&self, tenant: TenantId) -> Result<Due, Error> {
+        let parts = self.parts();
+        let now = parts.clock.now();
+        let facts = parts.registry.snapshot(tenant, None).await?;
+        let since = facts.record.map_or(now, |record| record.created);
+        let completed: Vec<UtcDateTime> = self
+            .snapshots(tenant)
+            .await?
+            .into_iter()
+            .map(|snapshot| snapshot.completed)
+            .collect();
+        let policy = &parts.profile.backup;
+        let due_at = parts.schedule.next_due(policy, since, &completed, now)?;
+        Ok(Due {
+            due_at,
+            kind: kind::BACKUP.to_owned(),
+            tenant,
+            key: Vec::new(),
+        })
+    }
+}
+
+/// A restored copy of a tenant, replayed, beside the live one. Dropped, it is removed.
+#[derive(Debug)]
+pub struct Restored {
+    covenant: Covenant,
+    tenant: TenantId,
+    folder: PathBuf,
+    report: ReplayReport,
+}
+
+impl Restored {
+    /// What the replay did.
+    #[must_use]
+    pub const fn report(&self) -> ReplayReport {
+        self.report
+    }
+
+    /// The folder: the database in `rows/main.db`, the objects below `objects`.
+    #[must_use]
+    pub fn folder(&self) -> &Path {
+        &self.folder
+    }
+
+    /// Every record that a normal read would show.
+    ///
+    /// # Errors
+    /// [`Error`].
+    pub async fn records(&self) -> Result<Vec<Record>, Error> {
+        let parts = self.covenant.parts();
+        let db = open_copy(&self.covenant, &self.folder).await?;
+        let mut tx = db.begin_with(Mode::ReadOnly, own_tag(self.tenant)).await?;
+        let listed = list(&mut tx, self.tenant).await?;
+        let mut records = Vec::new();
+        for id in listed {
+            let args = || Args::new().bind(self.tenant).bind(&id);
+            let row = tx
+                .row(include_str!("../sql/read_record.sql"), args())
+                .await?;
+            let Some(row) = row else { continue };
+            let place = map::body_place(self.tenant, &id)?;
+            let body = parts.sealer.open(&place, row.bytes("body")?).await?;
+            let has_sensitive = row.opt_bytes("sensitive")?.is_some();
+            let mut attachments = Vec::new();
+            for row in tx
+                .rows(include_str!("../sql/list_attachments.sql"), args())
+                .await?
+            {
+                let object = ItemId::try_from(row.bytes("id")?)?;
+                let sealed = std::fs::read(self.folder.join(OBJECTS).join(object.hex()))?;
+                let (region, tenant) = (parts.region.as_str(), self.tenant.simple());
+                let path = format!("{region}/{tenant}/{}", object.hex());
+                let place = map::object_place(self.tenant, &path)?;
+                let plain = parts.sealer.open(&place, &sealed).await?;
+                attachments.push(covenant_core::Redacted(plain.expose().clone()));
+            }
+            let body = covenant_core::Redacted(body.expose().clone());
+            records.push(Record {
+                id,
+                body,
+                attachments,
+                has_sensitive,
+            });
+        }
+        drop(tx);
+        db.close().await;
+        Ok(records)
+    }
+}
+
+impl Drop for Restored {
+    fn drop(&mut self) {
+        // What cannot be removed now is removed with scratch at the next start.
+        drop(std::fs::remove_dir_all(&self.folder));
+    }
+}
+
+/// Replays the audit log onto a restored copy.
+struct LogGate<'c> {
+    covenant: &'c Covenant,
+}
+
+impl Gate for LogGate<'_> {
+    fn replay<'a>(
+        &'a self,
+        domain: &'a Domain,
+        folder: &'a Path,
+        head: LogHead,
+    ) -> BoxFuture<'a, Result<ReplayReport, GateError>> {
+        Box::pin(async move {
+            let tenant = domain.tenant();
+            let parts = self.covenant.parts();
+            let log = log_of(tenant);
+            let since = TreeHead {
+                size: head.size,
+                root: Digest::from_bytes(head.root),
+            };
+            // The newest head under a signature is the newest known outside of the leaves themselves.
+            let signed = parts.log.signed_head(log).await.map_err(failed)?;
+            let known: Vec<TreeHead> = signed
+                .map(|signed| signed.head)
+                .into_iter()
+                .chain([since])
+                .collect();
+            let fold = parts
+                .log
+                .fold(log, since, &known)
+                .await
+                .map_err(|error| match error {
+                    audit_log::fold::FoldError::Store(error) => failed(error),
+                    _ => GateError::Behind,
+                })?;
+            let mut report = ReplayReport {
+                log_size: fold.to.size,
+                ..ReplayReport::default()
+            };
+            let db = open_copy(self.covenant, folder).await.map_err(failed)?;
+            let done = self.apply(&db, tenant, folder, &fold, &mut report).await;
+            db.close().await;
+            done.map_err(failed)?;
+            let file = copy_file(folder);
+            parts.flush.flush(&file).await.map_err(failed)?;
+            Ok(report)
+        })
+    }
+}
+
+impl LogGate<'_> {
+    async fn apply(
+        &self,
+        db: &Db,
+        tenant: TenantId,
+        folder: &Path,
+        fold: &audit_log::fold::Fold,
+        report: &mut ReplayReport,
+    ) -> Result<(), Error> {
+        let tables = &self.covenant.parts().tables;
+        let mut tx = db.begin_with(Mode::ReadWrite, own_tag(tenant)).await?;
+        for (key, last) in &fold.last {
+            let LedgerKey::Item { table, id } = key else {
+                continue;
+            };
+            if table != "record" {
+                continue;
+            }
+            match last.state {
+                LedgerState::Hidden => {
+                    // Binned before and again since: the last deletion counts.
+                    tables.unbin(&mut tx, tenant, id).await?;
+                    let hidden = tables.bin(&mut tx, tenant, id, last.at).await?;
+                    report.binned = report.binned.saturating_add(hidden);
+                }
+                LedgerState::Live => {
+                    tables.unbin(&mut tx, tenant, id).await?;
+                }
+                _ => {
+                    remove_objects(&mut tx, tenant, id, folder).await?;
+                    let erased = tables.erase(&mut tx, tenant, id).await?;
+                    report.purged = report.purged.saturating_add(erased.records);
+                }
+            }
+        }
+        Ok(tx.commit().await?)
+    }
+}
+
+async fn remove_objects(
+    tx: &mut Tx,
+    tenant: TenantId,
+    id: &ItemId,
+    folder: &Path,
+) -> Result<(), Error> {
+    let args = Args::new().bind(tenant).bind(id);
+    for row in tx
+        .rows(include_str!("../sql/list_attachments.sql"), args)
+        .await?
+    {
+        let object = ItemId::try_from(row.bytes("id")?)?;
+        match std::fs::remove_file(folder.join(OBJECTS).join(object.hex())) {
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(error.into()),
+            _ => {}
+        }
+    }
+    Ok(())
+}
+
+async fn list(tx: &mut Tx, tenant: TenantId) -> Result<Vec<ItemId>, Error> {
+    let args = Args::new().bind(tenant);
+    let rows = tx
+        .rows(include_str!("../sql/list_records.sql"), args)
+        .await?;
+    rows.iter()
+        .map(|row| Ok(ItemId::try_from(row.bytes("id")?)?))
+        .collect()
+}
+
+fn copy_file(folder: &Path) -> PathBuf {
+    folder
+        .join(ROWS)
+        .join(backup_engine::source::DATABASE_MEMBER)
+}
+
+async fn open_copy(covenant: &Covenant, folder: &Path) -> Result<Db, sql_store::OpenError> {
+    let parts = covenant.parts();
+    let options = SqliteOptions::new(copy_file(folder), SqliteProfile::Control)
+        .durability(parts.durability)
+        .readers(1);
+    Db::open_sqlite(options, parts.clock.clone()).await
+}
+
+/// The tag of our own work on a copy that belongs to no live store.
+const fn own_tag(tenant: TenantId) -> TxTag {
+    TxTag {
+        txn: TxnId::from_bytes([0; 16]),
+        tenant: Some(tenant),
+        decision: None,
+    }
+}
+
+fn failed(error: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> GateError {
+    GateError::Failed(error.into())
+}

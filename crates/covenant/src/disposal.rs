@@ -1,0 +1,350 @@
+//! Purging the bin: what the verdict lets go is taken out of the tables with its events in one
+//! transaction, its objects are deleted, the file is flushed, and a scan of the bytes says so. A
+//! journal in the tenant's store makes every step repeatable.
+
+use covenant_core::event::Datum;
+use covenant_core::{Action, Event, ItemId, Target, TenantId};
+use object_store::ObjectStoreExt as _;
+use retention_policy::scan::{Needle, find, sqlite_files};
+use retention_policy::{
+    InvertedProbe, Item, Moment, Occurrence, PROBE_LEN_BYTES, Probe, State, flush_after,
+};
+use sql_store::due::Due;
+use sql_store::{Args, Row};
+use tenant_isolation::level::Maintain;
+use tenant_isolation::{AccessAction, Caller, Scope, ServiceKind};
+use time::{Duration, UtcDateTime};
+
+use crate::assembly::Covenant;
+use crate::error::Error;
+use crate::profile::CLASS_RECORD;
+use crate::record::{object_path, salts, target};
+use crate::sweep::kind;
+
+/// Records that one transaction takes out at most; ours, so that a backlog never holds the file
+/// for long.
+const BATCH: u32 = 500;
+/// How often the file is flushed again when a scan still finds bytes.
+const FLUSHES: usize = 2;
+
+/// One record that goes.
+struct Going {
+    id: ItemId,
+    probes: Vec<Probe>,
+    objects: Vec<ItemId>,
+    attachments: u64,
+}
+
+impl Covenant {
+    /// Puts the next purge of the tenant's bin into the due-queue: the first civil midnight at which
+    /// something in it may go.
+    pub(crate) async fn plan_bin(&self, tenant: TenantId) -> Result<(), Error> {
+        let caller = Caller::service(ServiceKind::Retention);
+        let scope = self
+            .enter::<Maintain>(&caller, tenant, AccessAction::StoreSweep)
+            .await?;
+        self.plan_bin_in(&scope).await
+    }
+
+    async fn plan_bin_in(&self, scope: &Scope<Maintain>) -> Result<(), Error> {
+        let tenant = scope.tenant();
+        let mut tx = scope.begin(self.parts().tenants.as_ref()).await?;
+        let args = Args::new().bind(tenant);
+        let row = tx
+            .tx()
+            .await?
+            .row(include_str!("../sql/first_binned.sql"), args)
+            .await?;
+        drop(tx);
+        let first = match &row {
+            Some(row) => row.opt_instant("first")?,
+            None => None,
+        };
+        match first {
+            Some(deleted) => self.put_due(&self.bin_due(tenant, deleted)).await,
+            None => self.cancel_due(tenant, kind::BIN, &[]).await,
+        }
+    }
+
+    /// When a record that was deleted at this instant may go: the first midnight from the end of its
+    /// floor on.
+    fn bin_due(&self, tenant: TenantId, deleted: UtcDateTime) -> Due {
+        let free = match self.judge(tenant, deleted, deleted).keep_until {
+            retention_policy::KeepUntil::At(until) => until,
+            _ => deleted,
+        };
+        let zone = &self.parts().profile.zone;
+        let due_at = flush_after(zone, free.saturating_sub(Duration::seconds(1)));
+        Due {
+            due_at,
+            kind: kind::BIN.to_owned(),
+            tenant,
+            key: Vec::new(),
+        }
+    }
+
+    fn judge(
+        &self,
+        tenant: TenantId,
+        deleted: UtcDateTime,
+        now: UtcDateTime,
+    ) -> retention_policy::Verdict {
+        let events = [Occurrence::new(Action::RecordDeleted.name(), deleted)];
+        let item = Item::new(
+            tenant,
+            CLASS_RECORD,
+            ItemId::from(tenant.as_uuid()),
+            &events,
+        );
+        self.parts().retention.evaluate(&item, &self.moment(now))
+    }
+
+    /// The moment at which something is judged.
+    pub(crate) fn moment(&self, now: UtcDateTime) -> Moment {
+        Moment::at(now)
+    }
+
+    /// Purges what may go of the tenant's bin; `now` is an instant that deletions may trust.
+    // clause: P-51, P-52
+    pub(crate) async fn purge_bin(&self, tenant: TenantId, now: UtcDateTime) -> Result<u64, Error> {
+        let caller = Caller::service(ServiceKind::Retention);
+        let scope = self
+            .enter::<Maintain>(&caller, tenant, AccessAction::StoreSweep)
+            .await?;
+        let mut purged = 0_u64;
+        loop {
+            let going = self.collect(&scope, now).await?;
+            if going.is_empty() {
+                break;
+            }
+            purged = purged.saturating_add(u64::try_from(going.len()).unwrap_or(u64::MAX));
+            self.take_out(&scope, &caller, &going).await?;
+            self.parts().mark_dirty(tenant);
+        }
+        self.finish(&scope).await?;
+        self.plan_bin_in(&scope).await?;
+        Ok(purged)
+    }
+
+    /// What may go, with the salts of its sealed values and the names of its objects.
+    async fn collect(
+        &self,
+        scope: &Scope<Maintain>,
+        now: UtcDateTime,
+    ) -> Result<Vec<Going>, Error> {
+        let tenant = scope.tenant();
+        let mut tx = scope.begin(self.parts().tenants.as_ref()).await?;
+        let tx = tx.tx().await?;
+        let args = Args::new().bind(tenant).bind(BATCH);
+        let binned = tx.rows(include_str!("../sql/list_bin.sql"), args).await?;
+        let mut going = Vec::new();
+        for row in &binned {
+            let verdict = self.judge(tenant, row.instant("deleted_at")?, now);
+            // A floor that has not ended, or a conflict that a person must settle.
+            if matches!(verdict.state, State::Keep | State::Conflict) {
+                continue;
+            }
+            let id = ItemId::try_from(row.bytes("id")?)?;
+            let args = || Args::new().bind(tenant).bind(&id);
+            let mut probes = Vec::new();
+            for row in tx
+                .rows(include_str!("../sql/read_sealed.sql"), args())
+                .await?
+            {
+                for column in ["body", "sensitive"] {
+                    let sealed = row.opt_bytes(column)?.unwrap_or_default();
+                    probes.extend(salts(sealed).into_iter().map(Probe::new));
+                }
+            }
+            let mut objects = Vec::new();
+            for row in tx
+                .rows(include_str!("../sql/list_attachments.sql"), args())
+                .await?
+            {
+                objects.push(ItemId::try_from(row.bytes("id")?)?);
+                probes.push(Probe::new(row.array("probe")?));
+            }
+            let attachments = u64::try_from(objects.len()).unwrap_or(u64::MAX);
+            going.push(Going {
+                id,
+                probes,
+                objects,
+                attachments,
+            });
+        }
+        Ok(going)
+    }
+
+    /// One transaction: events, journal, and the rows gone.
+    async fn take_out(
+        &self,
+        scope: &Scope<Maintain>,
+        caller: &Caller,
+        going: &[Going],
+    ) -> Result<(), Error> {
+        let tenant = scope.tenant();
+        let mut events = Vec::new();
+        for Going { id, .. } in going {
+            let target = target(tenant, "record", id);
+            events.push(self.row_event(caller, scope.decision(), Action::RecordPurged, target)?);
+        }
+        let contents = u64::try_from(going.len()).unwrap_or(u64::MAX);
+        let attachments = going.iter().map(|going| going.attachments).sum();
+        for (table, rows) in [("content", contents), ("attachment", attachments)] {
+            if rows > 0 {
+                events.push(self.bulk_event(scope, caller, table, "delete", rows)?);
+            }
+        }
+        let tables = self.parts().tables.clone();
+        let mut change = self.begin_change(scope, events).await?;
+        let tx = change.tx().await?;
+        for Going {
+            id,
+            probes,
+            objects,
+            ..
+        } in going
+        {
+            let probes: Vec<u8> = probes
+                .iter()
+                .flat_map(|probe| *probe.invert().as_bytes())
+                .collect();
+            let objects: Vec<u8> = objects
+                .iter()
+                .flat_map(|id| id.as_bytes().to_vec())
+                .collect();
+            let args = Args::new().bind(tenant).bind(id).bind(probes).bind(objects);
+            tx.execute(include_str!("../sql/insert_purge.sql"), args)
+                .await?;
+            tables.erase(tx, tenant, id).await?;
+        }
+        change.commit().await
+    }
+
+    /// An event about many rows of one table.
+    pub(crate) fn bulk_event(
+        &self,
+        scope: &Scope<impl tenant_isolation::level::Level>,
+        caller: &Caller,
+        table: &'static str,
+        op: &'static str,
+        rows: u64,
+    ) -> Result<Event, Error> {
+        let target = Target {
+            tenant: Some(scope.tenant()),
+            kind: "record",
+            table: Some(table),
+            id: None,
+        };
+        let action = Action::ChangeRecorded;
+        let mut event = self.row_event(caller, scope.decision(), action, target)?;
+        event.rows = Some(rows);
+        Ok(event.with("op", Datum::Token(op)))
+    }
+
+    /// Works off the journal: objects deleted, file flushed, bytes looked for; then the journal goes.
+    async fn finish(&self, scope: &Scope<Maintain>) -> Result<(), Error> {
+        let tenant = scope.tenant();
+        let journal = self.read_journal(scope).await?;
+        if journal.is_empty() {
+            return Ok(());
+        }
+        let mut probes = Vec::new();
+        for row in &journal {
+            for object in row.bytes("objects")?.chunks_exact(OBJECT_ID_LEN_BYTES) {
+                self.delete_object(scope, &ItemId::try_from(object)?)
+                    .await?;
+            }
+            for inverted in row.bytes("probes")?.chunks_exact(PROBE_LEN_BYTES) {
+                if let Ok(bytes) = <[u8; PROBE_LEN_BYTES]>::try_from(inverted) {
+                    probes.push(InvertedProbe::from_bytes(bytes).revert());
+                }
+            }
+        }
+        self.flush_until_absent(scope, &probes).await?;
+        let mut tx = scope.begin(self.parts().tenants.as_ref()).await?;
+        let args = Args::new().bind(tenant);
+        tx.tx()
+            .await?
+            .execute(include_str!("../sql/delete_purge.sql"), args)
+            .await?;
+        Ok(tx.commit().await?)
+    }
+
+    async fn read_journal(&self, scope: &Scope<Maintain>) -> Result<Vec<Row>, Error> {
+        let mut tx = scope.begin(self.parts().tenants.as_ref()).await?;
+        let args = Args::new().bind(scope.tenant());
+        Ok(tx
+            .tx()
+            .await?
+            .rows(include_str!("../sql/list_purge.sql"), args)
+            .await?)
+    }
+
+    /// Flushes the file and looks for the probes in it; once more if there are any.
+    async fn flush_until_absent(
+        &self,
+        scope: &Scope<Maintain>,
+        probes: &[Probe],
+    ) -> Result<(), Error> {
+        let parts = self.parts();
+        for _ in 0..FLUSHES {
+            let slot = scope.maintain(parts.tenants.as_ref()).await?;
+            parts
+                .flush
+                .flush(slot.file())
+                .await
+                .map_err(Error::unavailable)?;
+            let files = sqlite_files(slot.file()).to_vec();
+            let needles: Result<Vec<Needle>, _> = probes
+                .iter()
+                .map(|probe| Needle::new(probe.as_bytes().to_vec()))
+                .collect();
+            let needles = needles.map_err(Error::unavailable)?;
+            let scan = tokio::task::spawn_blocking(move || find(&files, &needles));
+            let scanned = scan.await.map_err(Error::unavailable)??;
+            drop(slot);
+            if scanned.sightings.is_empty() {
+                return Ok(());
+            }
+        }
+        Err(Error::StillPresent)
+    }
+
+    /// Deletes an object and reads back that it is gone; one that is gone already is no error.
+    async fn delete_object(&self, scope: &Scope<Maintain>, id: &ItemId) -> Result<(), Error> {
+        let path = object_path(scope, id);
+        let objects = &self.parts().objects;
+        match objects.delete(&path).await {
+            Ok(()) | Err(object_store::Error::NotFound { .. }) => {}
+            Err(error) => return Err(error.into()),
+        }
+        match objects.head(&path).await {
+            Err(object_store::Error::NotFound { .. }) => Ok(()),
+            Err(error) => Err(error.into()),
+            Ok(_) => Err(Error::StillPresent),
+        }
+    }
+
+    /// Deletes every object of the tenant.
+    pub(crate) async fn remove_objects(&self, scope: &Scope<Maintain>) -> Result<(), Error> {
+        use futures_util::TryStreamExt as _;
+        let region = scope.region();
+        let tenant = scope.tenant().simple();
+        let prefix = object_store::path::Path::from_iter([region.as_str(), tenant.as_str()]);
+        let objects = &self.parts().objects;
+        let listed: Vec<_> = objects.list(Some(&prefix)).try_collect().await?;
+        for meta in listed {
+            objects.delete(&meta.location).await?;
+        }
+        let left: Vec<_> = objects.list(Some(&prefix)).try_collect().await?;
+        if left.is_empty() {
+            Ok(())
+        } else {
+            Err(Error::StillPresent)
+        }
+    }
+}
+
+/// Bytes of an object's id: a UUID.
+const OBJECT_ID_LEN_BYTES: usize = 16;

@@ -1,0 +1,167 @@
+//! What can go wrong, by what the caller can do about it.
+
+use covenant_core::sealer::{OpenError, PlaceError, SealError};
+use covenant_core::{DecisionId, ItemIdError, PeriodError, RandomError, SinkError};
+
+/// The deployment cannot start. What cannot be honoured is refused, never downgraded.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum StartError {
+    /// The folder already holds a deployment, or is not empty.
+    #[error("the folder is not empty")]
+    NotEmpty,
+    /// The folder holds no deployment, or a part of one is missing.
+    #[error("{0} is missing: this is no deployment, or one that has been damaged")]
+    Missing(&'static str),
+    /// A file or folder cannot be used.
+    #[error("{what} cannot be used")]
+    Io {
+        /// Which part of the deployment.
+        what: &'static str,
+        /// What the operating system says.
+        #[source]
+        source: std::io::Error,
+    },
+    /// A store cannot be opened.
+    #[error("{what} cannot be opened")]
+    Store {
+        /// Which store.
+        what: &'static str,
+        /// What it says.
+        #[source]
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
+    /// A column of the live schema is not declared, or a declared one is missing.
+    #[error("the live schema and the data map differ: {0}")]
+    Schema(String),
+    /// The isolation of tenants is broken.
+    #[error("the isolation of tenants is broken: {0}")]
+    NotIsolated(String),
+    /// The profile names no region.
+    #[error("the profile names no region")]
+    NoRegion,
+}
+
+impl StartError {
+    pub(crate) fn store(
+        what: &'static str,
+        source: impl Into<Box<dyn std::error::Error + Send + Sync>>,
+    ) -> Self {
+        Self::Store {
+            what,
+            source: source.into(),
+        }
+    }
+}
+
+/// An operation was not done.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// A decision denied it; the administrators' access log has the rule.
+    #[error("denied by decision {0}")]
+    Denied(DecisionId),
+    /// The access ended while the operation ran: the tenant's state or the caller's rights changed.
+    #[error("the access has ended")]
+    Revoked,
+    /// No such record, or none that this operation can be applied to.
+    #[error("no such record")]
+    NotFound,
+    /// A record of this id is there already.
+    #[error("a record of this id is there already")]
+    Exists,
+    /// What was stored does not open at its place.
+    #[error("a stored value is not authentic")]
+    NotAuthentic,
+    /// The event cannot be recorded, so nothing was done.
+    #[error("the event cannot be recorded, so nothing was done")]
+    NotAudited(#[source] SinkError),
+    /// A backup, restore or expiry failed.
+    #[error("the backup failed")]
+    Backup(#[from] backup_engine::BackupError),
+    /// A restore stays shut.
+    #[error("the restore stays shut")]
+    Shut(#[from] backup_engine::GateError),
+    /// Bytes that should be gone are still there; the purge stays open and is tried again.
+    #[error("bytes of purged records are still there")]
+    StillPresent,
+    /// A store, key or source of randomness is not available; what was not committed was not done.
+    #[error("a store is not available")]
+    Unavailable(#[source] Box<dyn std::error::Error + Send + Sync>),
+}
+
+impl Error {
+    pub(crate) fn unavailable(source: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Self {
+        Self::Unavailable(source.into())
+    }
+}
+
+impl From<tenant_isolation::EnterError> for Error {
+    fn from(error: tenant_isolation::EnterError) -> Self {
+        match error {
+            tenant_isolation::EnterError::Denied { decision_id } => Self::Denied(decision_id),
+            tenant_isolation::EnterError::AuditUnavailable(error) => Self::NotAudited(error),
+            other => Self::unavailable(other),
+        }
+    }
+}
+impl From<tenant_isolation::BeginError> for Error {
+    fn from(error: tenant_isolation::BeginError) -> Self {
+        match error {
+            tenant_isolation::BeginError::Expired | tenant_isolation::BeginError::Revoked => {
+                Self::Revoked
+            }
+            other => Self::unavailable(other),
+        }
+    }
+}
+impl From<tenant_isolation::CommitError> for Error {
+    fn from(error: tenant_isolation::CommitError) -> Self {
+        match error {
+            tenant_isolation::CommitError::Scope(error) => error.into(),
+            other => Self::unavailable(other),
+        }
+    }
+}
+impl From<tenant_isolation::LendError> for Error {
+    fn from(_: tenant_isolation::LendError) -> Self {
+        Self::Revoked
+    }
+}
+impl From<SinkError> for Error {
+    fn from(error: SinkError) -> Self {
+        Self::NotAudited(error)
+    }
+}
+impl From<OpenError> for Error {
+    fn from(error: OpenError) -> Self {
+        match error {
+            OpenError::NotAuthentic => Self::NotAuthentic,
+            other => Self::unavailable(other),
+        }
+    }
+}
+
+macro_rules! unavailable {
+    ($($type:ty),* $(,)?) => {
+        $(impl From<$type> for Error {
+            fn from(error: $type) -> Self {
+                Self::unavailable(error)
+            }
+        })*
+    };
+}
+unavailable!(
+    SealError,
+    PlaceError,
+    RandomError,
+    PeriodError,
+    ItemIdError,
+    sql_store::DbError,
+    sql_store::OpenError,
+    crypto_envelope::KeyError,
+    audit_log::LogError,
+    tenant_isolation::RegistryError,
+    object_store::Error,
+    std::io::Error,
+);

@@ -1,0 +1,58 @@
+//! How a caller sees the joints: each may be wrapped before it is used, for metrics, for a second
+//! opinion, or, in `conformance`, to sabotage it. The assembly has no other switch.
+
+use std::fmt;
+use std::sync::Arc;
+
+use backup_engine::{Backups, Depot, Schedule};
+use covenant_core::{Clock, EventSink, Sealer};
+use crypto_envelope::VaultKeys;
+use retention_policy::Retention;
+use retention_policy::apply::Flush;
+use tenant_isolation::Registry;
+
+use crate::record::RecordTables;
+
+/// Takes a joint and gives what is used instead of it.
+pub type Wrap<T> = Box<dyn FnOnce(Arc<T>) -> Arc<T> + Send>;
+
+/// What to wrap; nothing unless set.
+#[derive(Default)]
+pub struct Wraps {
+    /// Time, as everything but the caller sees it.
+    pub clock: Option<Wrap<dyn Clock>>,
+    /// Sealing of content.
+    pub sealer: Option<Wrap<dyn Sealer>>,
+    /// Where events go.
+    pub sink: Option<Wrap<dyn EventSink>>,
+    /// Facts about tenants.
+    pub registry: Option<Wrap<dyn Registry>>,
+    /// What may and must go.
+    pub retention: Option<Wrap<dyn Retention>>,
+    /// Removal of bytes from database files.
+    pub flush: Option<Wrap<dyn Flush>>,
+    /// The rows of records.
+    pub tables: Option<Wrap<dyn RecordTables>>,
+    /// Roots of vaults.
+    pub vault_keys: Option<Wrap<dyn VaultKeys>>,
+    /// Where backups lie.
+    pub depot: Option<Wrap<dyn Depot>>,
+    /// Backups and restores.
+    pub backups: Option<Wrap<dyn Backups>>,
+    /// When backups are due.
+    pub schedule: Option<Wrap<dyn Schedule>>,
+}
+
+impl fmt::Debug for Wraps {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Wraps")
+    }
+}
+
+/// The joint, wrapped if it is to be.
+pub(crate) fn wrapped<T: ?Sized>(wrap: Option<Wrap<T>>, sound: Arc<T>) -> Arc<T> {
+    match wrap {
+        Some(wrap) => wrap(sound),
+        None => sound,
+    }
+}

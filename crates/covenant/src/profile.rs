@@ -1,0 +1,292 @@
+//! A profile: the settings of all crates, derived from the clauses of one policy document. The
+//! figures stand in the document and nowhere else; what no clause gives is a constant here, and the
+//! documentation says that it is ours.
+
+use backup_engine::{BackupPolicy, Cadence, Keeping, PolicyError};
+use covenant_core::{Action, Period, Reading, RegionSet, Zone};
+use policy_document::{Bound, Clause, Document, KeyDeath, Modality, Per, StoreKind};
+use retention_policy::{Act, RuleErrors, RuleSet, Rules};
+use time::{Duration, Time};
+
+/// Class of records in the rules.
+pub const CLASS_RECORD: &str = "record";
+/// Class of whole databases in the rules.
+pub const CLASS_DATABASE: &str = "database";
+
+/// Floor of the bin where no clause gives one: ours.
+const BIN: &str = "P30D";
+/// Tolerance of the bin's ceiling where no clause gives one: a civil day between readings and an
+/// hour for the flush; ours.
+const BIN_LATE: &str = "PT25H";
+/// By when a deleted database has left the system where no clause says so: ours.
+const DATABASE_GONE: &str = "P30D";
+/// Longest time between two backups where neither a clause nor the store graph says so: ours.
+const BACKUP_EVERY: Duration = Duration::hours(24);
+/// How long backups are kept after their epoch where the store graph does not say so: ours.
+const BACKUP_KEPT: Period = Period::days(30);
+/// Local time of the nightly backup: ours.
+const NIGHTLY_HOUR: (u8, u8) = (2, 30);
+/// Longest time between two sweeps: ours.
+const SWEEP: Duration = Duration::hours(1);
+/// Longest time until a replica has deleted a prefix: ours.
+const REPLICA: Duration = Duration::hours(24);
+/// Longest session of a backup: ours.
+const SESSION: Duration = Duration::hours(1);
+/// How far the wall clock may be ahead of elapsed time before deletions stop: ours.
+const CLOCK_STEP_MAX: std::time::Duration = std::time::Duration::from_secs(600);
+/// Days of the calendar's cycle, over which the backup policy is checked.
+const CALENDAR_DAYS: u32 = 146_097;
+
+/// The settings of one deployment.
+#[derive(Debug, Clone)]
+pub struct Profile {
+    /// Id of the policy document.
+    pub document: String,
+    /// The places where stores may be.
+    pub regions: RegionSet,
+    /// The civil zone that cuts days, nights and epochs.
+    pub zone: Zone,
+    /// How periods are read.
+    pub reading: Reading,
+    /// What must be kept and what must go.
+    pub rules: RuleSet,
+    /// When backups are taken and when they die.
+    pub backup: BackupPolicy,
+    /// How long after a database's purge its roots die; `None` where the document plans nothing, and
+    /// they then die with the last vault that holds bytes under them.
+    pub tenant_roots: Option<Period>,
+    /// How far the wall clock may be ahead of elapsed time before deletions stop.
+    pub clock_step_max: std::time::Duration,
+}
+
+/// A document gives no profile that can be honoured.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ProfileError {
+    /// The document names no civil zone.
+    #[error("document {0} names no civil zone")]
+    NoZone(String),
+    /// The rules cannot all be honoured.
+    #[error("the clauses give rules that cannot be honoured")]
+    Rules(#[from] RuleErrors),
+    /// The backup figures cannot be honoured.
+    #[error("the clauses give a backup policy that cannot be honoured")]
+    Backup(#[from] PolicyError),
+    /// A figure of a clause is no fixed span of time where one is needed.
+    #[error("a tolerance or cadence of document {0} is no fixed span of time")]
+    NotASpan(String),
+}
+
+impl Profile {
+    /// The profile that the document's clauses give, for stores in these regions.
+    ///
+    /// # Errors
+    /// [`ProfileError`] when a figure is missing or the figures cannot all be honoured.
+    pub fn from_document(document: &Document, regions: RegionSet) -> Result<Self, ProfileError> {
+        let id = document.id().to_string();
+        let zone = document.zones().first().cloned();
+        let zone = zone.ok_or_else(|| ProfileError::NoZone(id.clone()))?;
+        let reading = document.reading().clone();
+        let rules = rules(document)?;
+        let backup = backup(document, &zone, &reading)?;
+        backup.validate(
+            first_day(),
+            CALENDAR_DAYS / u32::from(backup.epoch_days.max(1)),
+        )?;
+        let clock_step_max = CLOCK_STEP_MAX;
+        let tenant_roots = document.keys().iter().find_map(|key| match key.death {
+            KeyDeath::After {
+                from: Action::DatabasePurged,
+                after,
+            } => Some(after),
+            _ => None,
+        });
+        Ok(Self {
+            document: id,
+            regions,
+            zone,
+            reading,
+            rules,
+            backup,
+            tenant_roots,
+            clock_step_max,
+        })
+    }
+}
+
+fn first_day() -> time::Date {
+    time::Date::from_ordinal_date(2000, 1).unwrap_or(time::Date::MIN)
+}
+
+/// Rules for records and databases.
+fn rules(document: &Document) -> Result<RuleSet, ProfileError> {
+    let floor = find(
+        document,
+        Modality::Floor,
+        Action::RecordDeleted,
+        Action::RecordPurged,
+    );
+    let ceiling = find(
+        document,
+        Modality::Ceiling,
+        Action::RecordDeleted,
+        Action::RecordPurged,
+    );
+    let gone = find(
+        document,
+        Modality::Ceiling,
+        Action::DatabaseDeleted,
+        Action::DatabasePurged,
+    );
+    let text = |period: Option<Period>, ours: &str| {
+        period.map_or_else(|| ours.to_owned(), |period| period.to_string())
+    };
+    let deleted = Action::RecordDeleted.name();
+    // clause: P-51
+    let keep = text(floor.and_then(|(_, bound)| bound.min), BIN);
+    let mut rules = Rules::new()
+        .keep(CLASS_RECORD, deleted, &keep)
+        .named("bin-floor");
+    if let Some((clause, bound)) = floor {
+        rules = rules
+            .clause(&clause.id.to_string())
+            .early(&bound.early.to_string());
+        for waiver in &bound.waived_by {
+            rules = rules.event(waiver.name()).waived_by(waiver.name());
+        }
+    }
+    // clause: P-52
+    let max = text(ceiling.and_then(|(_, bound)| bound.max), BIN);
+    rules = rules
+        .gone(CLASS_RECORD, deleted, &max)
+        .named("bin-ceiling")
+        .act(Act::Early);
+    rules = match ceiling {
+        Some((clause, bound)) => rules
+            .clause(&clause.id.to_string())
+            .late(&bound.late.to_string()),
+        None => rules.late(BIN_LATE),
+    };
+    let max = text(gone.and_then(|(_, bound)| bound.max), DATABASE_GONE);
+    rules = rules
+        .gone(CLASS_DATABASE, Action::DatabaseDeleted.name(), &max)
+        .named("database-ceiling")
+        .act(Act::Late);
+    if let Some((clause, bound)) = gone {
+        rules = rules
+            .clause(&clause.id.to_string())
+            .late(&bound.late.to_string());
+    }
+    let rules = rules
+        .cancel(Action::RecordRestored.name(), deleted)
+        .cancel(
+            Action::DatabaseRestored.name(),
+            Action::DatabaseDeleted.name(),
+        )
+        .reading(document.reading().clone());
+    Ok(rules.build()?)
+}
+
+/// Cadence and life of backups.
+fn backup(
+    document: &Document,
+    zone: &Zone,
+    reading: &Reading,
+) -> Result<BackupPolicy, ProfileError> {
+    let not_a_span = || ProfileError::NotASpan(document.id().to_string());
+    let span = |period: Period| fixed(period).ok_or_else(not_a_span);
+    let store = document
+        .stores()
+        .iter()
+        .find(|store| store.kind == StoreKind::Epoch);
+    let every = document.clauses().iter().find_map(|clause| {
+        let bound = clause.bound.as_ref()?;
+        let every = clause.modality == Some(Modality::Every);
+        (every && bound.to.contains(&Action::BackupCompleted)).then_some(bound)
+    });
+    let (hour, minute) = NIGHTLY_HOUR;
+    let nightly = Cadence::CivilNight {
+        at: Time::from_hms(hour, minute, 0).unwrap_or(Time::MIDNIGHT),
+    };
+    let cadence = match (every, store.and_then(|store| store.every)) {
+        // clause: R-22
+        (Some(bound), _) if bound.per == Some(Per::CivilNight) => nightly,
+        (Some(Bound { max: Some(max), .. }), _) => Cadence::Every(span(*max)?),
+        (_, Some(policy_document::Cadence::CivilNight)) => nightly,
+        (_, Some(policy_document::Cadence::Every(period))) => Cadence::Every(span(period)?),
+        _ => Cadence::Every(BACKUP_EVERY),
+    };
+    let completed = Action::BackupCompleted;
+    let exact = find(document, Modality::Exact, completed, Action::BackupPurged);
+    let floor = find(
+        document,
+        Modality::Floor,
+        completed,
+        Action::BackupUnrestorable,
+    );
+    let keeping = match exact {
+        // clause: P-18
+        Some((
+            _,
+            Bound {
+                min: Some(min),
+                max: Some(max),
+                early,
+                late,
+                ..
+            },
+        )) => Keeping::Bounded {
+            ceiling: *max,
+            late: span(*late)?,
+            floor: *min,
+            early: span(*early)?,
+        },
+        // clause: R-23
+        _ => Keeping::Kept {
+            after_end: store.and_then(|store| store.kept).unwrap_or(BACKUP_KEPT),
+            floor: floor
+                .and_then(|(_, bound)| bound.min)
+                .unwrap_or(Period::ZERO),
+        },
+    };
+    let epoch_days = store
+        .and_then(|store| store.epoch)
+        .map_or(1, |epoch| epoch.day_part());
+    Ok(BackupPolicy {
+        cadence,
+        zone: zone.clone(),
+        reading: reading.clone(),
+        epoch_days: u16::try_from(epoch_days.max(1)).unwrap_or(u16::MAX),
+        keeping,
+        sweep: SWEEP,
+        replica: REPLICA,
+        session: SESSION,
+    })
+}
+
+/// The clause with a bound of this modality between these two events.
+fn find(
+    document: &Document,
+    modality: Modality,
+    from: Action,
+    to: Action,
+) -> Option<(&Clause, &Bound)> {
+    document.clauses().iter().find_map(|clause| {
+        let bound = clause.bound.as_ref()?;
+        let fits = clause.modality == Some(modality)
+            && bound.from.contains(&from)
+            && bound.to.contains(&to);
+        fits.then_some((clause, bound))
+    })
+}
+
+/// A period without months as a span of time; a day counts 24 hours.
+fn fixed(period: Period) -> Option<Duration> {
+    if period.month_part() > 0 {
+        return None;
+    }
+    let seconds = u64::from(period.day_part())
+        .checked_mul(86_400)?
+        .checked_add(period.sec_part())?;
+    i64::try_from(seconds).ok().map(Duration::seconds)
+}

@@ -1,0 +1,568 @@
+//! One record's way: decided, sealed, written with its event in one transaction; read, changed,
+//! deleted to the bin and taken out of it.
+
+pub(crate) mod map;
+pub(crate) mod tables;
+
+use covenant_core::event::{Change, Datum};
+use covenant_core::{Action, DecisionId, Event, Id, ItemId, Outcome, Redacted, Target, TenantId};
+use crypto_envelope::sealed::SealedBytes;
+use crypto_envelope::sensitive::{self, Reveal, RevealError};
+use object_store::{ObjectStoreExt as _, PutMode, PutOptions};
+use sql_store::{Args, DbError};
+use tenant_isolation::level::{Level, Read, Rows, Write};
+use tenant_isolation::{AccessAction, AccessRequest, Caller, Scope, TenantTx};
+
+use crate::assembly::Covenant;
+use crate::error::Error;
+use map::{body_place, object_place, sensitive_place};
+
+pub use tables::{ErasedRows, RecordTables, SqlTables};
+
+/// What a record is made of, before it is sealed.
+#[derive(Debug, Clone, Default)]
+pub struct NewRecord {
+    /// Its content.
+    pub body: Vec<u8>,
+    /// Its especially sensitive field, shown only by [`Covenant::reveal`].
+    pub sensitive: Option<Vec<u8>>,
+    /// Its attached files.
+    pub attachments: Vec<Vec<u8>>,
+}
+
+/// A record as a normal read shows it: the especially sensitive field is masked.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Record {
+    /// Its id.
+    pub id: ItemId,
+    /// Its content.
+    pub body: Redacted<Vec<u8>>,
+    /// Its attached files.
+    pub attachments: Vec<Redacted<Vec<u8>>>,
+    /// Whether it has an especially sensitive field.
+    pub has_sensitive: bool,
+}
+
+/// What a write left in the stores: the salts of its sealed values, which are no content, and by
+/// which their bytes are found again when they should be gone.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Written {
+    /// Of the body.
+    pub body: Vec<[u8; 24]>,
+    /// Of the especially sensitive field, its outer layer.
+    pub sensitive: Vec<[u8; 24]>,
+    /// Of the attached files.
+    pub attachments: Vec<[u8; 24]>,
+}
+
+/// An attached file, sealed and stored, not yet named by a row.
+struct StoredObject {
+    id: ItemId,
+    len: u64,
+    salt: [u8; 24],
+}
+
+impl Covenant {
+    /// Writes a new record.
+    ///
+    /// # Errors
+    /// [`Error`]; nothing was written then, but for sealed objects that no row names.
+    // clause: P-12, P-13, P-36, Q-14, R-10, R-11, R-20
+    pub async fn put(
+        &self,
+        caller: &Caller,
+        tenant: TenantId,
+        id: &ItemId,
+        record: &NewRecord,
+    ) -> Result<Written, Error> {
+        let scope = self
+            .enter::<Write>(caller, tenant, AccessAction::RecordWrite)
+            .await?;
+        let body = self.seal_body(tenant, id, &record.body).await?;
+        let sensitive = self
+            .seal_sensitive(tenant, id, record.sensitive.as_deref())
+            .await?;
+        let mut objects = Vec::new();
+        for bytes in &record.attachments {
+            objects.push(self.store_object(&scope, bytes).await?);
+        }
+        let decision = scope.decision();
+        let mut events = vec![
+            self.row_event(
+                caller,
+                decision,
+                Action::RecordCreated,
+                target(tenant, "record", id),
+            )?,
+            self.row_event(
+                caller,
+                decision,
+                Action::ChangeRecorded,
+                target(tenant, "content", id),
+            )?
+            .with("op", Datum::Token("insert"))
+            .with_change(changed("body", None, Some(&record.body))?),
+        ];
+        for object in &objects {
+            let target = target(tenant, "attachment", &object.id);
+            let event = self.row_event(caller, decision, Action::ChangeRecorded, target)?;
+            events.push(event.with("op", Datum::Token("insert")));
+        }
+        let mut change = self.begin_change(&scope, events).await?;
+        let now = self.parts().clock.now();
+        let tx = change.tx().await?;
+        let args = Args::new().bind(tenant).bind(id).bind(now);
+        tx.execute(include_str!("../sql/insert_record.sql"), args)
+            .await
+            .map_err(taken)?;
+        let args = Args::new()
+            .bind(tenant)
+            .bind(id)
+            .bind(&body)
+            .bind(sensitive.clone());
+        tx.execute(include_str!("../sql/insert_content.sql"), args)
+            .await?;
+        for object in &objects {
+            let len = i64::try_from(object.len).unwrap_or(i64::MAX);
+            let args = Args::new().bind(tenant).bind(&object.id).bind(id).bind(len);
+            let args = args.bind(object.salt);
+            tx.execute(include_str!("../sql/insert_attachment.sql"), args)
+                .await?;
+        }
+        change.commit().await?;
+        self.parts().mark_dirty(tenant);
+        Ok(Written {
+            body: salts(&body),
+            sensitive: sensitive.as_deref().map(salts).unwrap_or_default(),
+            attachments: objects.iter().map(|object| object.salt).collect(),
+        })
+    }
+
+    /// Replaces the body of a record.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`] for a record that is not there or in the bin; else [`Error`].
+    // clause: R-20
+    pub async fn change(
+        &self,
+        caller: &Caller,
+        tenant: TenantId,
+        id: &ItemId,
+        body: &[u8],
+    ) -> Result<Written, Error> {
+        let scope = self
+            .enter::<Write>(caller, tenant, AccessAction::RecordWrite)
+            .await?;
+        let sealed = self.seal_body(tenant, id, body).await?;
+        let decision = scope.decision();
+        let action = Action::ChangeRecorded;
+        let events = vec![
+            self.row_event(caller, decision, action, target(tenant, "record", id))?,
+            self.row_event(caller, decision, action, target(tenant, "content", id))?
+                .with_change(changed("body", None, Some(body))?),
+        ];
+        let mut change = self.begin_change(&scope, events).await?;
+        let now = self.parts().clock.now();
+        let tx = change.tx().await?;
+        let args = Args::new().bind(tenant).bind(id).bind(now);
+        if tx
+            .execute(include_str!("../sql/touch_record.sql"), args)
+            .await?
+            == 0
+        {
+            return Err(Error::NotFound);
+        }
+        let args = Args::new().bind(tenant).bind(id).bind(&sealed);
+        tx.execute(include_str!("../sql/update_body.sql"), args)
+            .await?;
+        change.commit().await?;
+        self.parts().mark_dirty(tenant);
+        Ok(Written {
+            body: salts(&sealed),
+            ..Written::default()
+        })
+    }
+
+    /// Moves a record into the bin: invisible to normal reads from the commit on, restorable until
+    /// its floor ends.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`] for a record that is not there or in the bin already; else [`Error`].
+    // clause: P-51, R-20
+    pub async fn delete(
+        &self,
+        caller: &Caller,
+        tenant: TenantId,
+        id: &ItemId,
+    ) -> Result<(), Error> {
+        let scope = self
+            .enter::<Write>(caller, tenant, AccessAction::RecordWrite)
+            .await?;
+        let target = target(tenant, "record", id);
+        let event = self.row_event(caller, scope.decision(), Action::RecordDeleted, target)?;
+        let mut change = self.begin_change(&scope, vec![event]).await?;
+        let now = self.parts().clock.now();
+        let tables = self.parts().tables.clone();
+        if tables.bin(change.tx().await?, tenant, id, now).await? == 0 {
+            return Err(Error::NotFound);
+        }
+        change.commit().await?;
+        self.parts().mark_dirty(tenant);
+        self.plan_bin(tenant).await
+    }
+
+    /// Takes a record out of the bin.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`] for a record that is not in the bin; else [`Error`].
+    // clause: P-51, R-20
+    pub async fn restore(
+        &self,
+        caller: &Caller,
+        tenant: TenantId,
+        id: &ItemId,
+    ) -> Result<(), Error> {
+        let scope = self
+            .enter::<Write>(caller, tenant, AccessAction::RecordWrite)
+            .await?;
+        let target = target(tenant, "record", id);
+        let event = self.row_event(caller, scope.decision(), Action::RecordRestored, target)?;
+        let mut change = self.begin_change(&scope, vec![event]).await?;
+        let tables = self.parts().tables.clone();
+        if tables.unbin(change.tx().await?, tenant, id).await? == 0 {
+            return Err(Error::NotFound);
+        }
+        change.commit().await?;
+        self.parts().mark_dirty(tenant);
+        Ok(())
+    }
+
+    /// Reads a record by a fresh request.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`] for a record that is not there or in the bin; else [`Error`].
+    // clause: P-58
+    pub async fn get(
+        &self,
+        caller: &Caller,
+        tenant: TenantId,
+        id: &ItemId,
+    ) -> Result<Record, Error> {
+        let session = self.open_session(caller, tenant).await?;
+        session.get(id).await
+    }
+
+    /// Lists the records that are not in the bin.
+    ///
+    /// # Errors
+    /// [`Error`].
+    // clause: P-58
+    pub async fn list(&self, caller: &Caller, tenant: TenantId) -> Result<Vec<ItemId>, Error> {
+        let session = self.open_session(caller, tenant).await?;
+        session.list().await
+    }
+
+    /// Opens a reading session: one decision, many reads, until it ends or the tenant's state
+    /// changes.
+    ///
+    /// # Errors
+    /// [`Error`].
+    pub async fn open_session(&self, caller: &Caller, tenant: TenantId) -> Result<Session, Error> {
+        let scope = self
+            .enter::<Read>(caller, tenant, AccessAction::RecordRead)
+            .await?;
+        Ok(Session {
+            covenant: self.clone(),
+            scope,
+        })
+    }
+
+    /// Shows an especially sensitive field; the act is on record before the plaintext exists.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`] when there is no such record or field; else [`Error`].
+    // clause: R-11
+    pub async fn reveal(
+        &self,
+        caller: &Caller,
+        tenant: TenantId,
+        id: &ItemId,
+    ) -> Result<Redacted<Vec<u8>>, Error> {
+        let scope = self
+            .enter::<Read>(caller, tenant, AccessAction::RecordRead)
+            .await?;
+        let mut tx = scope.begin(self.parts().tenants.as_ref()).await?;
+        let row = read_row(&mut tx, tenant, id)
+            .await?
+            .ok_or(Error::NotFound)?;
+        drop(tx);
+        let sealed = row.sensitive.ok_or(Error::NotFound)?;
+        let why = Reveal {
+            event: self.mint()?,
+            at: self.parts().clock.now(),
+            actor: caller.actor(),
+            target: target(tenant, "content", id),
+            decision: Some(scope.decision()),
+        };
+        let parts = self.parts();
+        let place = sensitive_place(tenant, id)?;
+        let (sealer, sink) = (parts.sealer.as_ref(), parts.sink.as_ref());
+        let revealed = sensitive::reveal(sealer, &place, &sealed, why, sink).await;
+        match revealed {
+            Ok(plain) => Ok(Redacted(plain.expose().clone())),
+            Err(RevealError::NotAudited(error)) => Err(Error::NotAudited(error)),
+            Err(RevealError::Open(error)) => Err(error.into()),
+            Err(other) => Err(Error::unavailable(other)),
+        }
+    }
+
+    pub(crate) async fn seal_body(
+        &self,
+        tenant: TenantId,
+        id: &ItemId,
+        body: &[u8],
+    ) -> Result<Vec<u8>, Error> {
+        Ok(self
+            .parts()
+            .sealer
+            .seal(&body_place(tenant, id)?, body)
+            .await?)
+    }
+
+    async fn seal_sensitive(
+        &self,
+        tenant: TenantId,
+        id: &ItemId,
+        value: Option<&[u8]>,
+    ) -> Result<Option<Vec<u8>>, Error> {
+        let Some(value) = value else { return Ok(None) };
+        let place = sensitive_place(tenant, id)?;
+        Ok(Some(
+            sensitive::seal(self.parts().sealer.as_ref(), &place, value).await?,
+        ))
+    }
+
+    /// Seals a file and stores it under a new name.
+    async fn store_object(
+        &self,
+        scope: &Scope<Write>,
+        bytes: &[u8],
+    ) -> Result<StoredObject, Error> {
+        let object: Id<covenant_core::kind::Store> = self.mint()?;
+        let id = ItemId::from(object.as_uuid());
+        let path = object_path(scope, &id);
+        let place = object_place(scope.tenant(), path.as_ref())?;
+        let sealed = self.parts().sealer.seal(&place, bytes).await?;
+        let salt = salts(&sealed).first().copied().unwrap_or_default();
+        let len = u64::try_from(sealed.len()).unwrap_or(u64::MAX);
+        let options = PutOptions::from(PutMode::Create);
+        self.parts()
+            .objects
+            .put_opts(&path, sealed.into(), options)
+            .await?;
+        Ok(StoredObject { id, len, salt })
+    }
+
+    /// An event about one row, by this caller, now.
+    pub(crate) fn row_event(
+        &self,
+        caller: &Caller,
+        decision: DecisionId,
+        action: Action,
+        target: Target,
+    ) -> Result<Event, Error> {
+        let now = self.parts().clock.now();
+        let event = Event::new(
+            self.mint()?,
+            now,
+            caller.actor(),
+            action,
+            target,
+            Outcome::Ok,
+        );
+        Ok(event.with_decision(decision))
+    }
+
+    /// A scope for this caller.
+    pub(crate) async fn enter<L: Level>(
+        &self,
+        caller: &Caller,
+        tenant: TenantId,
+        action: AccessAction,
+    ) -> Result<Scope<L>, Error> {
+        let request = AccessRequest::new(caller.clone(), tenant, action);
+        Ok(self.parts().guard.enter::<L>(request).await?)
+    }
+
+    /// Prepares the events, begins a transaction, announces it to the triggers and records the
+    /// events in it.
+    pub(crate) async fn begin_change<'s, L: Rows>(
+        &self,
+        scope: &'s Scope<L>,
+        events: Vec<Event>,
+    ) -> Result<OpenChange<'s, L>, Error> {
+        let sink = self.parts().sink.clone();
+        let mut prepared = Vec::new();
+        for event in events {
+            prepared.push(sink.prepare(event).await?);
+        }
+        let mut tx = scope.begin(self.parts().tenants.as_ref()).await?;
+        audit_log::changes::begin_change(tx.tx().await?).await?;
+        for event in prepared {
+            sink.record(tx.outbox(), event).await?;
+        }
+        Ok(OpenChange { tx })
+    }
+}
+
+/// A transaction that changes rows, announced to the triggers, its events recorded. Dropped, it is
+/// rolled back with its events.
+#[derive(Debug)]
+pub(crate) struct OpenChange<'s, L> {
+    tx: TenantTx<'s, L>,
+}
+
+impl<L: Rows> OpenChange<'_, L> {
+    pub(crate) async fn tx(&mut self) -> Result<&mut sql_store::Tx, Error> {
+        Ok(self.tx.tx().await?)
+    }
+
+    pub(crate) async fn commit(mut self) -> Result<(), Error> {
+        audit_log::changes::end_change(self.tx.tx().await?).await?;
+        Ok(self.tx.commit().await?)
+    }
+}
+
+/// A reading session.
+#[derive(Debug)]
+pub struct Session {
+    covenant: Covenant,
+    scope: Scope<Read>,
+}
+
+impl Session {
+    /// Reads a record.
+    ///
+    /// # Errors
+    /// As [`Covenant::get`]; [`Error::Revoked`] once the session has ended.
+    // clause: P-58
+    pub async fn get(&self, id: &ItemId) -> Result<Record, Error> {
+        let tenant = self.scope.tenant();
+        let parts = self.covenant.parts();
+        let mut tx = self.scope.begin(parts.tenants.as_ref()).await?;
+        let row = read_row(&mut tx, tenant, id)
+            .await?
+            .ok_or(Error::NotFound)?;
+        let args = Args::new().bind(tenant).bind(id);
+        let listed = tx
+            .tx()
+            .await?
+            .rows(include_str!("../sql/list_attachments.sql"), args)
+            .await?;
+        drop(tx);
+        let body = parts
+            .sealer
+            .open(&body_place(tenant, id)?, &row.body)
+            .await?;
+        let mut attachments = Vec::new();
+        for object in &listed {
+            let path = object_path(&self.scope, &ItemId::try_from(object.bytes("id")?)?);
+            let sealed = parts.objects.get(&path).await?.bytes().await?;
+            let place = object_place(tenant, path.as_ref())?;
+            let plain = parts.sealer.open(&place, &sealed).await?;
+            attachments.push(Redacted(plain.expose().clone()));
+        }
+        Ok(Record {
+            id: id.clone(),
+            body: Redacted(body.expose().clone()),
+            attachments,
+            has_sensitive: row.sensitive.is_some(),
+        })
+    }
+
+    /// Lists the records that are not in the bin.
+    ///
+    /// # Errors
+    /// [`Error`]; [`Error::Revoked`] once the session has ended.
+    pub async fn list(&self) -> Result<Vec<ItemId>, Error> {
+        let mut tx = self
+            .scope
+            .begin(self.covenant.parts().tenants.as_ref())
+            .await?;
+        let args = Args::new().bind(self.scope.tenant());
+        let rows = tx
+            .tx()
+            .await?
+            .rows(include_str!("../sql/list_records.sql"), args)
+            .await?;
+        rows.iter()
+            .map(|row| Ok(ItemId::try_from(row.bytes("id")?)?))
+            .collect()
+    }
+}
+
+/// The sealed columns of a live record.
+struct SealedRow {
+    body: Vec<u8>,
+    sensitive: Option<Vec<u8>>,
+}
+
+async fn read_row<L: Rows>(
+    tx: &mut TenantTx<'_, L>,
+    tenant: TenantId,
+    id: &ItemId,
+) -> Result<Option<SealedRow>, Error> {
+    let args = Args::new().bind(tenant).bind(id);
+    let row = tx
+        .tx()
+        .await?
+        .row(include_str!("../sql/read_record.sql"), args)
+        .await?;
+    let Some(row) = row else { return Ok(None) };
+    if row.opt_instant("deleted_at")?.is_some() {
+        return Ok(None);
+    }
+    let body = row.bytes("body")?.to_vec();
+    let sensitive = row.opt_bytes("sensitive")?.map(<[u8]>::to_vec);
+    Ok(Some(SealedRow { body, sensitive }))
+}
+
+/// Where an object of the scope's tenant lies.
+pub(crate) fn object_path<L: Level>(scope: &Scope<L>, id: &ItemId) -> object_store::path::Path {
+    let region = scope.region();
+    object_store::path::Path::from_iter([region.as_str(), &scope.tenant().simple(), &id.hex()])
+}
+
+/// The row of a table as a target.
+pub(crate) fn target(tenant: TenantId, table: &'static str, id: &ItemId) -> Target {
+    Target::row(tenant, "record", table, id.clone())
+}
+
+/// A changed column: the log commits to its values and keeps none of them.
+fn changed(
+    column: &'static str,
+    before: Option<&[u8]>,
+    after: Option<&[u8]>,
+) -> Result<Change, Error> {
+    Ok(Change {
+        column: ItemId::try_from(column)?,
+        before: before.map(|value| Redacted(value.to_vec())),
+        after: after.map(|value| Redacted(value.to_vec())),
+    })
+}
+
+/// The salt of a sealed value.
+pub(crate) fn salts(sealed: &[u8]) -> Vec<[u8; 24]> {
+    SealedBytes::parse(sealed)
+        .ok()
+        .map(|parsed| *parsed.salt())
+        .into_iter()
+        .collect()
+}
+
+fn taken(error: DbError) -> Error {
+    match error {
+        DbError::Constraint { .. } => Error::Exists,
+        other => other.into(),
+    }
+}

@@ -18,6 +18,7 @@ use crate::{DbError, OpenError};
 #[derive(Debug)]
 pub struct Maintenance {
     conn: Conn,
+    opener: Opener,
     path: PathBuf,
     durability: Durability,
 }
@@ -55,26 +56,25 @@ impl Maintenance {
         let opener = Opener::new(path.clone(), Access::Maintain, durability, busy_wait);
         Ok(Self {
             conn: opener.open().await?,
+            opener,
             path,
             durability,
         })
     }
 
-    /// Makes every full-text index (FTS5) anew from its content, because merging does not suffice:
-    /// `optimize` can leave one segment that still holds the terms of deleted rows, marked as
-    /// deleted (seen with SQLite 3.51.3), and does nothing when called again.
+    /// Merges the segments of every full-text index (FTS5) into one, so that none of them holds a
+    /// term that only deleted rows had.
     ///
     /// # Errors
-    /// [`DbError::Rejected`] for an index without content (`content=''`), which cannot be made anew
-    /// and so cannot be shown to be clean; else as the database answers.
-    pub async fn rebuild_full_text(&mut self) -> Result<(), DbError> {
+    /// As the database answers.
+    pub async fn optimize_full_text(&mut self) -> Result<(), DbError> {
         let list = include_str!("../../sql/sqlite/list_full_text.sql");
         let rows = sqlx::query(list).fetch_all(&mut self.conn.raw).await;
         for row in rows.map_err(|error| failure::db_error(&error))? {
             let name: String = row.try_get(0).map_err(|error| failure::db_error(&error))?;
             let name = name.replace('"', "\"\"");
             // the name comes from the schema and is quoted; a table's name cannot be bound
-            let sql = format!("INSERT INTO \"{name}\"(\"{name}\") VALUES ('rebuild')");
+            let sql = format!("INSERT INTO \"{name}\"(\"{name}\") VALUES ('optimize')");
             let done = sqlx::query(AssertSqlSafe(sql)).execute(&mut self.conn.raw);
             done.await.map_err(|error| failure::db_error(&error))?;
         }
@@ -126,18 +126,26 @@ impl Maintenance {
     }
 
     async fn copy_pages(&mut self, target: &Path) -> Result<(), OpenError> {
+        // connections of its own, since the copy blocks its thread and this future may be dropped
+        let mut from = self.opener.open().await?.raw;
         let mut to = connect::plain(target).await?;
-        let copied = {
-            let mut to = to
-                .lock_handle()
-                .await
-                .map_err(|error| failure::db_error(&error))?;
-            let from = self.conn.raw.lock_handle().await;
-            let mut from = from.map_err(|error| failure::db_error(&error))?;
-            harden::copy_pages(&mut from, &mut to)
-        };
-        to.close()
+        let runtime = tokio::runtime::Handle::current();
+        let copy = tokio::task::spawn_blocking(move || {
+            runtime.block_on(async {
+                let copied = {
+                    let mut from = from.lock_handle().await?;
+                    let mut to = to.lock_handle().await?;
+                    harden::copy_pages(&mut from, &mut to)
+                };
+                from.close().await?;
+                to.close().await?;
+                Ok::<_, sqlx::Error>(copied)
+            })
+        });
+        let lost = Err(DbError::Unavailable(Cause::new("the copy was ended")));
+        let copied = copy
             .await
+            .or(lost)?
             .map_err(|error| failure::db_error(&error))?;
         copied.map_err(|code| OpenError::Database(failure::by_code(code, Cause::code_only(code))))
     }

@@ -8,6 +8,20 @@
 //! Time is virtual: a [`clock::Simulator`] moves core's `ManualClock` from one due instant to the
 //! next, so that six months take milliseconds.
 //!
+//! ```
+//! use conformance::status::Status;
+//! use conformance::testing::{ModelFactory, load, trial};
+//! use conformance::Options;
+//!
+//! let policies = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../../policies");
+//! let documents = load(&policies, &["immidb"])?;
+//! let mut options = Options::new(7, time::macros::utc_datetime!(2026-11-22 00:00));
+//! options.clauses.insert("R-11".to_owned());
+//! let outcome = trial(ModelFactory, &documents, &options)?;
+//! assert_eq!(outcome.verdict("R-11").map(|verdict| verdict.status), Some(Status::Kept));
+//! # Ok::<(), std::io::Error>(())
+//! ```
+//!
 //! # Features
 //! - `embedded` (default): the assembled `covenant` on its embedded stores as subject, and the
 //!   binary `conformance`.

@@ -5,7 +5,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use conformance::status::Status;
-use conformance::testing::{Toy, ToyFactory, load, trial};
+use conformance::testing::{ModelFactory, Toy, ToyFactory, load, trial};
 use conformance::{Options, Outcome};
 use time::macros::utc_datetime;
 
@@ -131,4 +131,29 @@ fn one_that_does_not_start_leaves_its_clauses_untested_and_says_so() {
         "did not start",
     )
     .unwrap();
+}
+
+#[test]
+fn a_bound_scenario_that_is_taken_away_leaves_its_clause_untested() {
+    let documents = load(Path::new(POLICIES), &["protopie"]).unwrap();
+    let mut options = Options::new(7, utc_datetime!(2026-11-22 00:00));
+    options.clauses = ["Q-14".to_owned()].into();
+    let status = |options: &Options| {
+        let outcome = trial(ModelFactory, &documents, options).unwrap();
+        outcome.verdict("Q-14").unwrap().status
+    };
+    assert_eq!(status(&options), Status::Kept);
+    // Q-14 binds two scenarios; one of them alone is not enough
+    options.scenarios = ["at_rest::rows".to_owned()].into();
+    assert_eq!(status(&options), Status::Untested);
+    options.scenarios.clear();
+    options.catalogue = &[];
+    assert_eq!(status(&options), Status::Untested);
+}
+
+#[test]
+fn the_reviewed_statuses_are_as_the_command_writes_them() {
+    let text = std::fs::read_to_string(Path::new(POLICIES).join("expected-statuses.toml")).unwrap();
+    let expected = conformance::expected::Expected::parse(&text).unwrap();
+    assert_eq!(expected.print(), text, "the file is as BLESS=1 writes it");
 }

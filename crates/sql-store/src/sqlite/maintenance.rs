@@ -62,19 +62,21 @@ impl Maintenance {
         })
     }
 
-    /// Merges the segments of every full-text index (FTS5) into one, so that none of them holds a
-    /// term that only deleted rows had.
+    /// Makes every full-text index (FTS5) anew from its content, because merging does not suffice:
+    /// `optimize` can leave one segment that still holds the terms of deleted rows, marked as
+    /// deleted (seen with SQLite 3.51.3), and does nothing when called again.
     ///
     /// # Errors
-    /// As the database answers.
-    pub async fn optimize_full_text(&mut self) -> Result<(), DbError> {
+    /// [`DbError::Rejected`] for an index without content (`content=''`), which cannot be made anew
+    /// and so cannot be shown to be clean; else as the database answers.
+    pub async fn rebuild_full_text(&mut self) -> Result<(), DbError> {
         let list = include_str!("../../sql/sqlite/list_full_text.sql");
         let rows = sqlx::query(list).fetch_all(&mut self.conn.raw).await;
         for row in rows.map_err(|error| failure::db_error(&error))? {
             let name: String = row.try_get(0).map_err(|error| failure::db_error(&error))?;
             let name = name.replace('"', "\"\"");
             // the name comes from the schema and is quoted; a table's name cannot be bound
-            let sql = format!("INSERT INTO \"{name}\"(\"{name}\") VALUES ('optimize')");
+            let sql = format!("INSERT INTO \"{name}\"(\"{name}\") VALUES ('rebuild')");
             let done = sqlx::query(AssertSqlSafe(sql)).execute(&mut self.conn.raw);
             done.await.map_err(|error| failure::db_error(&error))?;
         }

@@ -130,4 +130,22 @@ mod tests {
         assert!(ids.iter().all(|id| id.split("::").count() == 2), "{ids:?}");
         assert!(CATALOGUE.iter().all(|scenario| !scenario.kills.is_empty()));
     }
+
+    #[test]
+    fn names_are_those_that_policies_may_use() {
+        let known = policy_document::Catalogue::PUBLISHED;
+        assert!(
+            CATALOGUE
+                .iter()
+                .all(|scenario| known.scenarios.contains(&scenario.id))
+        );
+        let mut ours: Vec<_> = Sabotage::ALL
+            .iter()
+            .map(|sabotage| sabotage.name())
+            .collect();
+        let mut theirs = known.sabotages.to_vec();
+        ours.sort_unstable();
+        theirs.sort_unstable();
+        assert_eq!(ours, theirs);
+    }
 }

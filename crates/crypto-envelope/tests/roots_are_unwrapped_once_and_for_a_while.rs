@@ -18,6 +18,9 @@ use tokio::sync::Semaphore;
 
 const TTL: std::time::Duration = std::time::Duration::from_secs(CACHE_TTL_SECS);
 
+/// More than any test here could use up, so that a broken cache fails and does not hang.
+const PERMITS: usize = 100_000;
+
 /// Counts unwraps, and lets as many through as it has permits.
 #[derive(Debug)]
 struct Gate {
@@ -28,7 +31,7 @@ struct Gate {
 
 impl Gate {
     fn over(world: &World) -> Arc<Self> {
-        let (inner, permits) = (world.backend.clone(), Semaphore::new(1000));
+        let (inner, permits) = (world.backend.clone(), Semaphore::new(PERMITS));
         Arc::new(Self {
             inner,
             unwraps: AtomicU64::new(0),
@@ -109,7 +112,7 @@ async fn a_cancelled_leader_costs_one_more() -> TestResult {
     let tenant = world.tenant()?;
     keys.create_tenant(tenant).await?;
     gate.unwraps();
-    gate.permits.forget_permits(1000);
+    gate.permits.forget_permits(PERMITS);
     let unlock = || {
         let keys = keys.clone();
         tokio::spawn(async move { keys.unlock(Owner::Tenant(tenant), Purpose::Data).await })

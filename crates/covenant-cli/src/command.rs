@@ -1,0 +1,24 @@
+//! The sub-commands.
+
+mod policy;
+mod verify;
+
+use crate::output::{Failure, Report};
+
+#[derive(Debug, clap::Subcommand)]
+pub(crate) enum Command {
+    /// Reads policy files: what a page promises, as data.
+    #[command(subcommand)]
+    Policy(policy::Policy),
+    /// Checks a signed text: a certificate, receipt, report, manifest or checkpoint.
+    Verify(verify::Verify),
+}
+
+impl Command {
+    pub(crate) fn run(self) -> Result<Report, Failure> {
+        match self {
+            Self::Policy(policy) => policy.run(),
+            Self::Verify(verify) => verify.run(),
+        }
+    }
+}

@@ -1,0 +1,51 @@
+//! `covenant policy`: what a policy file says. Exit codes of its own: 0 good, 1 finding, 2 usage,
+//! 3 document invalid.
+
+mod check;
+mod explain;
+
+use covenant_core::{Clock as _, SystemClock};
+use time::Date;
+use time::format_description::well_known::Iso8601;
+
+use crate::output::{Failure, Report};
+
+#[derive(Debug, clap::Subcommand)]
+pub(crate) enum Policy {
+    /// Parses a policy file and compares the page with it, line by line.
+    Check(check::Check),
+    /// Shows all that is known about a promise.
+    Explain(explain::Explain),
+}
+
+impl Policy {
+    pub(crate) fn run(self) -> Result<Report, Failure> {
+        match self {
+            Self::Check(check) => check.run(),
+            Self::Explain(explain) => explain.run(),
+        }
+    }
+}
+
+/// The day on which reviews and attestations are judged.
+#[derive(Debug, clap::Args)]
+struct Day {
+    /// Judges on this day, in UTC, instead of today.
+    #[arg(long = "on", value_name = "YYYY-MM-DD", value_parser = date)]
+    day: Option<Date>,
+}
+
+impl Day {
+    fn get(&self) -> Date {
+        self.day.unwrap_or_else(|| SystemClock::new().now().date())
+    }
+}
+
+fn date(text: &str) -> Result<Date, &'static str> {
+    let usual = text.len() == "2026-01-31".len();
+    let parsed = Date::parse(text, &Iso8601::DATE);
+    parsed
+        .ok()
+        .filter(|_| usual)
+        .ok_or("a day is written as 2026-01-31")
+}

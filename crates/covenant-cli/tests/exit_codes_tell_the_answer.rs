@@ -1,0 +1,201 @@
+//! The exit code alone tells a script what was found; each refusal has the same call without its
+//! obstacle beside it.
+
+#[cfg(test)]
+mod common;
+
+use std::error::Error;
+use std::fs;
+use std::path::Path;
+
+use covenant_core::statement::{STATEMENT_FORMAT, Statement};
+
+type Outcome = Result<(), Box<dyn Error>>;
+
+/// Runs the words of a line; the last words are expected in what it says.
+fn check(folder: &Path, line: &str, code: i32, says: &str) -> Outcome {
+    let args: Vec<_> = line.split_whitespace().collect();
+    let output = common::covenant(folder, &args)?;
+    let said = [output.stdout, output.stderr].concat();
+    let said = str::from_utf8(&said)?;
+    assert_eq!(output.status.code(), Some(code), "{line}: {said}");
+    assert!(said.contains(says), "{line}: {said}");
+    Ok(())
+}
+
+#[test]
+fn usage() -> Outcome {
+    let folder = tempfile::tempdir()?;
+    let check = |line, code, says| check(folder.path(), line, code, says);
+    check("--help", 0, "Exit codes")?;
+    check("--version", 0, "covenant")?;
+    check("", 2, "Usage")?;
+    check("polcy", 2, "polcy")?;
+    check("policy check", 2, "<FILE>")?;
+    check("policy explain P-51", 2, "--policy")?;
+    check("verify some", 2, "--key")
+}
+
+#[test]
+fn policy_check() -> Outcome {
+    let folder = tempfile::tempdir()?;
+    let at = |name: &str| folder.path().join(name);
+    fs::copy(common::documents().join("notes.toml"), at("notes.toml"))?;
+    let page = fs::read(common::documents().join("notes.txt"))?;
+    fs::write(at("page"), &page)?;
+    fs::write(at("longer"), [&page[..], b"And one more thing.\n"].concat())?;
+    fs::write(
+        at("unterminated"),
+        page.strip_suffix(b"\n").unwrap_or(&page),
+    )?;
+    fs::write(at("empty"), "")?;
+    let text = fs::read_to_string(at("notes.toml"))?;
+    fs::write(
+        at("broken.toml"),
+        text.replacen("reason = \"title\"", "reasons = 1", 1),
+    )?;
+    fs::write(
+        at("weaker.toml"),
+        text.replace("\"stricter\"", "\"weaker\""),
+    )?;
+    fs::write(at("latin.toml"), b"# caf\xe9\n")?;
+    let check = |line, code, says| check(folder.path(), line, code, says);
+    check("policy check notes.toml --source page", 0, "as reviewed")?;
+    check(
+        "policy check notes.toml --source longer",
+        3,
+        "line 6: serves no clause",
+    )?;
+    check(
+        "policy check notes.toml --source unterminated",
+        3,
+        "line 5: changed: N-03",
+    )?;
+    check(
+        "policy check notes.toml --source empty",
+        3,
+        "N-01, N-02, N-03",
+    )?;
+    check("policy check notes.toml --source absent", 2, "no such file")?;
+    check("policy check absent.toml", 2, "no such file")?;
+    check("policy check .", 2, "folder")?;
+    check("policy check broken.toml", 3, "broken.toml:17:1: ")?;
+    check("policy check weaker.toml", 3, "clause N-01 delivers less")?;
+    check("policy check latin.toml", 2, "not utf-8 at byte 5")?;
+    check("policy check page", 3, "page:1:")?;
+    check("policy check notes.toml --on 2026-11-21", 0, "notes")?;
+    check("policy check notes.toml --on 2026-11", 2, "2026-01-31")?;
+    check("policy check notes.toml --on 2026-02-30", 2, "2026-01-31")
+}
+
+#[test]
+fn every_changed_byte_of_a_page_is_told() -> Outcome {
+    let folder = tempfile::tempdir()?;
+    let page = fs::read(common::documents().join("notes.txt"))?;
+    let policy = common::documents().join("notes.toml");
+    let changed = folder.path().join("page");
+    for at in (0..page.len()).step_by(7) {
+        let mut bytes = page.clone();
+        bytes
+            .iter_mut()
+            .skip(at)
+            .take(1)
+            .for_each(|byte| *byte ^= 1);
+        fs::write(&changed, &bytes)?;
+        let args = ["policy", "check"].map(AsRef::as_ref);
+        let [policy_arg, page_arg] = [policy.as_os_str(), changed.as_os_str()];
+        let args = [args[0], args[1], policy_arg, "--source".as_ref(), page_arg];
+        let output = common::covenant(folder.path(), &args)?;
+        assert_eq!(output.status.code(), Some(3), "byte {at}");
+    }
+    Ok(())
+}
+
+#[test]
+fn policy_explain() -> Outcome {
+    let folder = common::documents();
+    let check = |line, code, says| check(&folder, line, code, says);
+    check("policy explain N-01 --policy notes.toml", 0, "30 days")?;
+    check(
+        "policy explain notes.N-01 --policy notes.toml",
+        0,
+        "30 days",
+    )?;
+    check(
+        "policy explain other.N-01 --policy notes.toml",
+        2,
+        "N-01 to N-03",
+    )?;
+    check("policy explain N-9999 --policy notes.toml", 2, "clause id")?;
+    check("policy explain n-01 --policy notes.toml", 2, "clause id")?;
+    check(
+        "policy explain N-01 --policy mistakes.toml",
+        3,
+        "mistakes.toml:",
+    )?;
+    check(
+        "policy explain N-01 --policy notes.toml --policy none",
+        2,
+        "no such file",
+    )
+}
+
+#[test]
+fn verify() -> Outcome {
+    let folder = tempfile::tempdir()?;
+    let write = |name: &str, text: &str| fs::write(folder.path().join(name), text);
+    let (ours, theirs) = (common::signer("ours", 1)?, common::signer("theirs", 2)?);
+    let text = Statement::new("receipt", "17")?
+        .with("clause", "P-51")?
+        .encode();
+    let good = common::signed(&text, &[&ours])?;
+    write("good", &good)?;
+    write("changed", &good.replace("P-51", "P-52"))?;
+    write("unsigned", &text)?;
+    write(
+        "no_statement",
+        &common::signed(&format!("{STATEMENT_FORMAT}\nkind\n"), &[&ours])?,
+    )?;
+    write("long", &"a\n".repeat(40_000))?;
+    // the name and key id of a known key over another key's signature
+    let (name, line) = (ours.sign_line(&text), theirs.sign_line(&text));
+    write(
+        "forged",
+        &format!("{text}\n{}", line.replace("theirs", "ours")),
+    )?;
+    assert_ne!(name, line);
+    let (ours, theirs) = (ours.vkey().to_string(), theirs.vkey().to_string());
+    let check = |line: &str, code, says| check(folder.path(), line, code, says);
+    check(&format!("verify good --key {ours}"), 0, "authentic")?;
+    check(
+        &format!("verify good --key {theirs} --key {ours}"),
+        0,
+        "authentic",
+    )?;
+    check(&format!("verify good --key {theirs}"), 4, "name ours+")?;
+    check(
+        &format!("verify changed --key {ours}"),
+        4,
+        "does not verify",
+    )?;
+    check(&format!("verify forged --key {ours}"), 4, "not authentic")?;
+    check(
+        &format!("verify unsigned --key {ours}"),
+        2,
+        "no signed text",
+    )?;
+    check(
+        &format!("verify no_statement --key {ours}"),
+        2,
+        "no statement",
+    )?;
+    check(&format!("verify long --key {ours}"), 2, "65536 bytes")?;
+    check(&format!("verify absent --key {ours}"), 2, "no such file")?;
+    check(&format!("verify good --key {ours}x"), 2, "key 1:")?;
+    check("verify good --key ours", 2, "key 1:")?;
+    check(
+        &format!("--json verify changed --key {ours}"),
+        4,
+        "\"exit\": 4",
+    )
+}

@@ -1,0 +1,119 @@
+//! What each command prints, as text and as JSON, equals the reviewed text in `tests/golden`.
+
+#[cfg(test)]
+mod common;
+
+use std::error::Error;
+use std::fs;
+use std::path::Path;
+
+use covenant_core::statement::Statement;
+
+type Outcome = Result<(), Box<dyn Error>>;
+
+/// The command's stdout, then its stderr, then its exit code.
+fn check(golden: &str, folder: &Path, args: &[&str]) -> Outcome {
+    let output = common::covenant(folder, args)?;
+    let code = output.status.code().ok_or("ended by a signal")?;
+    let said = format!(
+        "{}{}exit {code}\n",
+        str::from_utf8(&output.stdout)?,
+        str::from_utf8(&output.stderr)?
+    );
+    let path = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let path = path.join("tests/golden").join(golden);
+    if std::env::var_os("BLESS").is_some_and(|bless| bless == "1") {
+        fs::write(&path, &said)?;
+    }
+    let expect = fs::read_to_string(&path).map_err(|e| format!("{golden}: {e}"))?;
+    assert_eq!(said, expect, "{golden}: BLESS=1 accepts the new text");
+    Ok(())
+}
+
+#[test]
+fn policy_check() -> Outcome {
+    let folder = common::documents();
+    let check = |golden, args: &[&str]| check(golden, &folder, args);
+    let page = ["policy", "check", "notes.toml", "--source", "notes.txt"];
+    check("check_good.txt", &page)?;
+    let json = [
+        "--json",
+        "policy",
+        "check",
+        "notes.toml",
+        "--source",
+        "notes.txt",
+    ];
+    check("check_good.json", &json)?;
+    check("check_without_page.txt", &["policy", "check", "notes.toml"])?;
+    let before = ["policy", "check", "notes.toml", "--on", "2026-10-31"];
+    check("check_before_the_attestation.txt", &before)?;
+    let changed = ["policy", "check", "notes.toml", "--source", "changed.txt"];
+    check("check_changed_page.txt", &changed)?;
+    let json = [
+        "--json",
+        "policy",
+        "check",
+        "notes.toml",
+        "--source",
+        "changed.txt",
+    ];
+    check("check_changed_page.json", &json)?;
+    check("check_mistakes.txt", &["policy", "check", "mistakes.toml"])
+}
+
+#[test]
+fn policy_explain() -> Outcome {
+    let folder = common::documents();
+    let check = |golden: &str, clause: &str, more: &[&str]| {
+        let mut args = vec!["policy", "explain", clause, "--policy", "notes.toml"];
+        args.extend_from_slice(more);
+        check(golden, &folder, &args)
+    };
+    check("explain_deviation.txt", "N-01", &["--on", "2026-12-01"])?;
+    check("explain_review_past.txt", "N-01", &["--on", "2027-11-21"])?;
+    check(
+        "explain_declared.txt",
+        "notes.N-02",
+        &["--on", "2026-12-01"],
+    )?;
+    check("explain_attestation.txt", "N-03", &["--on", "2027-11-01"])?;
+    check("explain_expired.txt", "N-03", &["--on", "2027-11-02"])?;
+    check(
+        "explain_all.json",
+        "N-02",
+        &["--json", "--on", "2026-12-01"],
+    )?;
+    check("explain_unknown.txt", "N-04", &[])
+}
+
+#[test]
+fn verify() -> Outcome {
+    let folder = tempfile::tempdir()?;
+    let (ours, theirs) = (common::signer("ours", 1)?, common::signer("theirs", 2)?);
+    let statement = Statement::new("erasure-certificate", "order/17")?
+        .with("store.rows", "done 2026-11-21")?
+        .with("clause", "P-51")?;
+    let statement = common::signed(&statement.encode(), &[&ours, &theirs])?;
+    fs::write(folder.path().join("certificate"), statement)?;
+    let note = common::signed("logs.example/1\n5\nroot\n", &[&ours])?;
+    fs::write(folder.path().join("note"), note)?;
+    let (ours, theirs) = (ours.vkey().to_string(), theirs.vkey().to_string());
+    let check = |golden, args: &[&str]| check(golden, folder.path(), args);
+    check(
+        "verify_statement.txt",
+        &["verify", "certificate", "--key", &ours],
+    )?;
+    let both = [
+        "--json",
+        "verify",
+        "certificate",
+        "--key",
+        &ours,
+        "--key",
+        &theirs,
+    ];
+    check("verify_statement.json", &both)?;
+    check("verify_note.txt", &["verify", "note", "--key", &ours])?;
+    check("verify_stranger.txt", &["verify", "note", "--key", &theirs])
+}

@@ -1,5 +1,7 @@
 //! The engine: vaults, snapshots and their end, over one depot.
 
+#[cfg(feature = "testing")]
+mod adversary;
 mod restore;
 mod session;
 mod vault;
@@ -24,6 +26,9 @@ use crate::layout::DomainName;
 use crate::policy::BackupPolicy;
 use crate::quarantine::Quarantined;
 use crate::source::Source;
+
+#[cfg(feature = "testing")]
+pub use adversary::SEAL_INFO;
 
 /// What an [`Engine`] is made of.
 #[derive(Debug)]

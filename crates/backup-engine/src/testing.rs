@@ -12,6 +12,7 @@ use covenant_core::digest::Digest;
 
 use crate::source::{Source, SourceError, SourceFile};
 
+pub use crate::engine::SEAL_INFO;
 pub use fault::{FaultDepot, Faults};
 pub use stage::{Stage, a_month, at, six_months, stage};
 pub use suite::{SuiteError, backups_suite, depot_suite};

@@ -279,6 +279,37 @@ impl Covenant {
         &self.parts.backups
     }
 
+    /// The region of its stores.
+    #[must_use]
+    pub fn region(&self) -> &Region {
+        &self.parts.region
+    }
+
+    /// An engine over the same depot with other keys: what an adversary, or a restore without the
+    /// keys, would see.
+    ///
+    /// # Errors
+    /// [`StartError`].
+    #[cfg(feature = "testing")]
+    pub async fn engine_on(&self, keys: Arc<dyn VaultKeys>) -> Result<Engine, StartError> {
+        let parts = self.parts();
+        let depot = stores::depot(
+            &parts.layout.depot(),
+            parts.region.clone(),
+            parts.durability,
+        )?;
+        Ok(Engine::new(backup_engine::Parts {
+            repo: repo(&derived(&parts.keys, b"covenant/repo/v1").await?),
+            depot: Arc::new(depot),
+            keys,
+            sink: Arc::clone(&parts.sink),
+            clock: Arc::clone(&parts.clock),
+            random: Arc::clone(&parts.random),
+            naming: derived(&parts.keys, b"covenant/naming/v1").await?,
+            policy: parts.profile.backup.clone(),
+        }))
+    }
+
     /// A new id.
     pub(crate) fn mint<K>(&self) -> Result<Id<K>, RandomError> {
         Id::mint(self.parts.clock.as_ref(), self.parts.random.as_ref())

@@ -124,7 +124,10 @@ impl Covenant {
     }
 
     /// Plans everything anew from the facts: after a start, a restore, or a wrong clock.
-    pub(crate) async fn rebuild_due(&self) -> Result<(), Error> {
+    ///
+    /// # Errors
+    /// [`Error`]; what was planned before the failure stays.
+    pub async fn rebuild_due(&self) -> Result<(), Error> {
         for (tenant, record) in self.parts().registry.tenants().await? {
             let domain = Self::domain(tenant).map_err(Error::unavailable)?;
             for item in self.parts().backups.items(&domain).await? {

@@ -76,7 +76,7 @@ impl Engine {
         Ok(())
     }
 
-    async fn open_chunk(
+    pub(super) async fn open_chunk(
         &self,
         domain: &Domain,
         epoch: Epoch,

@@ -14,7 +14,7 @@ use crate::error::BackupError;
 use crate::format::vault::VaultRecord;
 
 /// What seals snapshots.
-const SEAL: &[u8] = b"covenant/backup/v0/seal";
+pub(super) const SEAL: &[u8] = b"covenant/backup/v0/seal";
 /// What proves that a vault record was written under the vault's own root.
 const MAC: &[u8] = b"covenant/backup/v0/mac";
 

@@ -245,6 +245,15 @@ pub struct SurvivingRoot {
     pub root: covenant_core::Secret<[u8; 32]>,
 }
 
+#[cfg(feature = "testing")]
+impl SurvivingRoot {
+    /// What the owner would derive from it: HKDF-Expand-SHA512(root, info, 32).
+    #[must_use]
+    pub fn derive(&self, info: &[u8]) -> Option<covenant_core::Secret<[u8; 32]>> {
+        crate::cobblestone::expand(self.root.expose(), &[info])
+    }
+}
+
 /// SHA-256 of our part of an erasure's certificate: order, subject, instant and keys.
 fn erased_part(erasure: &Erasure) -> [u8; 32] {
     let Erasure {

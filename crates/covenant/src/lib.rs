@@ -16,6 +16,7 @@
 //! # Features
 //! - `sqlite` (default): the assembly on SQLite files and local directories below one folder.
 //!   Without it only [`Profile`] is left.
+#![cfg_attr(doctest, doc = include_str!("../../../README.md"))]
 #![forbid(unsafe_code)]
 
 #[cfg(feature = "sqlite")]

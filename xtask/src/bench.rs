@@ -25,15 +25,22 @@ pub(crate) fn run(args: &[String]) -> Result<(), Fault> {
     let text = serde_json::to_string_pretty(&measures).map_err(|e| Fault::Io(e.to_string()))?;
     std::fs::write(&path, text + "\n")?;
     for measure in &measures {
-        let of = |key: &str| measure.get(key).map(Value::to_string).unwrap_or_default();
+        let of = |key: &str| match measure.get(key) {
+            Some(Value::String(text)) => text.clone(),
+            Some(other) => other.to_string(),
+            None => String::new(),
+        };
+        let holds = match measure.get("holds") {
+            Some(Value::Bool(true)) => "holds",
+            _ => "MISSED",
+        };
         println!(
-            "{} {} {} (peer {}, bar {}, holds {})",
+            "{holds:<7} {}: {} {} (bar {}; {})",
             of("id"),
             of("value"),
             of("unit"),
-            of("peer"),
             of("bar"),
-            of("holds")
+            of("peer")
         );
     }
     println!("{} measure(s) in target/bench/ratios.json", measures.len());

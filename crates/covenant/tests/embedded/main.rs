@@ -2,6 +2,8 @@
 #![cfg(feature = "sqlite")]
 
 #[cfg(test)]
+mod a_restart_goes_on_where_it_stopped;
+#[cfg(test)]
 mod common;
 #[cfg(test)]
 mod one_record_goes_the_whole_way;

@@ -354,7 +354,14 @@ fn decode(journal: &[u8]) -> Result<Result<Disposal, JournalError>, canon::Canon
     let (Ok(class), Ok(item)) = (class, item) else {
         return Ok(Err(JournalError));
     };
-    if usize::from(at) >= stores.len() || flushes > FLUSHES_MAX {
+    // as `observe` counts: a flush is begun below the maximum, and verified once one was made
+    let reached = match stage {
+        Stage::New | Stage::Deleting(_) => flushes == 0,
+        Stage::Flushing => flushes < FLUSHES_MAX,
+        Stage::Verifying(_) | Stage::Done => (1..=FLUSHES_MAX).contains(&flushes),
+        Stage::Blocked(_) => flushes == FLUSHES_MAX,
+    };
+    if usize::from(at) >= stores.len() || !reached {
         return Ok(Err(JournalError));
     }
     Ok(Ok(Disposal {

@@ -2,7 +2,7 @@
 //! never counts as done while bytes are there.
 #[cfg(test)]
 mod cases {
-    use std::collections::BTreeMap;
+    use std::collections::{BTreeMap, BTreeSet};
 
     use covenant_core::{ItemId, OrderId, TenantId};
     use proptest::prelude::*;
@@ -270,5 +270,43 @@ mod cases {
                 "the control: inverted it is there"
             );
         }
+    }
+
+    /// Every state that steps lead to from the start, as journal rows.
+    fn reachable() -> BTreeSet<Vec<u8>> {
+        let (mut rows, mut open) = (BTreeSet::new(), vec![disposal()]);
+        while let Some(disposal) = open.pop() {
+            if !rows.insert(disposal.journal()) {
+                continue;
+            }
+            let step = disposal.next();
+            for outcome in [StepOutcome::Done, StepOutcome::StillPresent { offset: 1 }] {
+                let mut next = disposal.clone();
+                if next.observe(&step, outcome).is_ok() {
+                    open.push(next);
+                }
+            }
+            let mut next = disposal;
+            next.unblock();
+            open.push(next);
+        }
+        rows
+    }
+
+    #[test]
+    fn only_states_that_steps_lead_to_are_resumed() {
+        let new = disposal().journal();
+        let (constant, _) = new.split_at(new.len() - 3);
+        let mut resumed = BTreeSet::new();
+        for (stage, at, flushes) in (0..=7_u8)
+            .flat_map(|stage| (0..=4).map(move |at| (stage, at)))
+            .flat_map(|(stage, at)| (0..=4).map(move |flushes| (stage, at, flushes)))
+        {
+            let row = [constant, &[stage, at, flushes]].concat();
+            if Disposal::resume(&row).is_ok() {
+                resumed.insert(row);
+            }
+        }
+        assert_eq!(resumed, reachable());
     }
 }

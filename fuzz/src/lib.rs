@@ -3,8 +3,11 @@
 #![forbid(unsafe_code)]
 
 pub mod audit;
+pub mod backup;
 pub mod core;
+pub mod envelope;
 pub mod policy;
+pub mod retention;
 
 /// A fuzz target: a promise about any bytes.
 pub type Target = fn(&[u8]);
@@ -13,10 +16,17 @@ pub type Target = fn(&[u8]);
 pub const TARGETS: &[(&str, Target)] = &[
     ("audit_checkpoint", audit::checkpoint),
     ("audit_leaf", audit::leaf),
+    ("backup_layout", backup::layout),
+    ("backup_snapshot", backup::snapshot),
+    ("backup_vault", backup::vault),
     ("core_canon", core::canon),
     ("core_note", core::note),
     ("core_period", core::period),
     ("core_statement", core::statement),
+    ("envelope_kek_file", envelope::kek_file),
+    ("envelope_sealed_value", envelope::sealed_value),
+    ("envelope_wrapped_key", envelope::wrapped_key),
     ("policy_toml", policy::toml),
+    ("retention_journal", retention::journal),
     ("source_lines", policy::lines),
 ];

@@ -5,10 +5,10 @@ use std::fmt;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use audit_log::ServiceHost;
-use audit_log::Sink;
 use audit_log::sequencer::Serves;
+use audit_log::store::AuditLog as _;
 use audit_log::store::sql::{Feed, SealedKeys, SqlLog};
+use audit_log::{ServiceHost, Sink, log_of};
 use backup_engine::{Backups, Engine, PromisedSchedule, Schedule};
 use covenant_core::sealer::Purpose;
 use covenant_core::{
@@ -19,22 +19,30 @@ use crypto_envelope::store::SqlStore;
 use crypto_envelope::{Envelope, Keys, KeysOptions, VaultKeys};
 use object_store::ObjectStore;
 use retention_policy::apply::Flush;
-use retention_policy::{ClockGuard, Retention, SqliteFlush};
+use retention_policy::{Retention, SqliteFlush};
 use sql_store::{Db, Durability, SqliteOptions, SqliteProfile};
 use tenant_isolation::{
-    Guard, IdentityKey, REGISTRY, Registry, SqlRegistry, SqliteFileOptions, SqliteFileStore,
-    StandardRules, TenantStore,
+    Finding, Guard, IdentityKey, REGISTRY, Registry, SqlRegistry, SqliteFileOptions,
+    SqliteFileStore, StandardRules, TenantStore,
 };
+use time::UtcDateTime;
+use tokio::sync::{OwnedRwLockReadGuard, OwnedRwLockWriteGuard, RwLock};
 use uuid::Uuid;
 
+use crate::control::{self, Heads};
 use crate::error::{Error, StartError};
 use crate::joints::{Wraps, wrapped};
+use crate::pending::Pending;
 use crate::profile::Profile;
 use crate::record::{RecordTables, SqlTables};
 use crate::stores::{self, Begin, Layout};
+use crate::trusted_time::TrustedTime;
 
 /// The platform root from which names and identities are derived.
 const PLATFORM: Uuid = Uuid::from_u128(0x636f_7665_6e61_6e74_2f70_6c61_7466_6f72);
+
+/// What the store calls a file that was on its way to become a tenant's.
+const UNFINISHED: &str = "unfinished";
 
 /// What a deployment is started with.
 #[derive(Debug)]
@@ -85,7 +93,15 @@ pub(crate) struct Parts {
     pub(crate) flush: Arc<dyn Flush>,
     pub(crate) backups: Arc<dyn Backups>,
     pub(crate) schedule: Arc<dyn Schedule>,
-    pub(crate) clock_guard: Mutex<ClockGuard>,
+    pub(crate) time: Mutex<TrustedTime>,
+    /// Keys destroyed from this instant on may not have been told of; `None` when all were.
+    pub(crate) untold: Mutex<Option<UtcDateTime>>,
+    /// One sweep at a time in this process; others wait.
+    pub(crate) sweeping: tokio::sync::Mutex<()>,
+    /// When keys that could not be destroyed are tried again.
+    pub(crate) keys_retry: Mutex<Option<UtcDateTime>>,
+    /// Who writes into a tenant's store, kept out while the store is replaced.
+    writers: Mutex<BTreeMap<TenantId, Arc<RwLock<()>>>>,
     /// Tenants whose outbox may hold something.
     dirty: Mutex<BTreeSet<TenantId>>,
     /// Handles on tenants' outboxes.
@@ -125,6 +141,7 @@ impl Covenant {
         let backend = FileBackend::open(&layout.keks(), random);
         let backend = backend.map_err(|error| StartError::store("keks", error))?;
         let covenant = Self::start(settings, layout, backend, Begin::Open).await?;
+        covenant.check_stores().await?;
         let rebuilt = covenant.rebuild_due().await;
         rebuilt.map_err(|error| StartError::store("due-queue", error))?;
         Ok(covenant)
@@ -170,7 +187,12 @@ impl Covenant {
 
         let control =
             stores::database("control", &layout.control(), begin, durability, &clock).await?;
-        for migrations in [&REGISTRY, &sql_store::OUTBOX, &sql_store::due::DUE] {
+        for migrations in [
+            &REGISTRY,
+            &sql_store::OUTBOX,
+            &sql_store::due::DUE,
+            &control::CLOCK,
+        ] {
             let done = control.migrate(migrations).await;
             done.map_err(|error| StartError::store("control", error))?;
         }
@@ -196,7 +218,9 @@ impl Covenant {
             },
         );
         let tenants = tenants.map_err(|error| StartError::store("tenants", error))?;
-        check_isolation(&tenants).await?;
+        let unready = |error| StartError::store("control", error);
+        let pending = Pending::read(&control).await.map_err(unready)?;
+        check_isolation(&tenants, &pending).await?;
 
         let vault_keys: Arc<dyn VaultKeys> = keys.clone();
         let depot = stores::depot(&layout.depot(), region.clone(), durability)?;
@@ -210,11 +234,19 @@ impl Covenant {
             naming: derived(&keys, b"covenant/naming/v1").await?,
             policy: profile.backup.clone(),
         });
-        let guarded = ClockGuard::new(clock.now(), clock.monotonic(), profile.clock_step_max);
+        let accepted = control::accepted(&control).await.map_err(unready)?;
+        let wall = clock.now();
+        let time = TrustedTime::at_start(wall, clock.monotonic(), accepted, profile.clock_step_max);
+        if accepted.is_none() {
+            control::accept(&control, wall).await.map_err(unready)?;
+        }
         let known = registry.tenants().await;
         let known = known.map_err(|error| StartError::store("control", error))?;
         let parts = Parts {
-            objects: Arc::new(stores::objects(&layout.objects(), durability)?),
+            objects: wrapped(
+                wraps.objects,
+                Arc::new(stores::objects(&layout.objects(), durability)?),
+            ),
             layout,
             region,
             durability,
@@ -236,7 +268,11 @@ impl Covenant {
             registry,
             guard,
             tenants: Arc::new(tenants),
-            clock_guard: Mutex::new(guarded),
+            time: Mutex::new(time),
+            untold: Mutex::new(Some(accepted.unwrap_or(wall))),
+            sweeping: tokio::sync::Mutex::default(),
+            keys_retry: Mutex::default(),
+            writers: Mutex::default(),
             dirty: Mutex::new(known.into_iter().map(|(tenant, _)| tenant).collect()),
             feeds: Mutex::default(),
         };
@@ -322,9 +358,13 @@ impl Covenant {
     // clause: R-20
     pub async fn sequence(&self) -> Result<(), Error> {
         let parts = self.parts();
+        // Taken before the outboxes are read: who writes meanwhile marks its tenant again.
+        let dirty = Marks {
+            parts,
+            tenants: std::mem::take(&mut *lock(&parts.dirty)),
+        };
         let mut feeds = vec![Feed::new(parts.control.clone(), Serves::All)];
-        let dirty: Vec<TenantId> = lock(&parts.dirty).iter().copied().collect();
-        for tenant in &dirty {
+        for tenant in &dirty.tenants {
             if let Some(db) = parts.feed(*tenant).await? {
                 feeds.push(Feed::new(db, Serves::Tenant(*tenant)));
             }
@@ -334,13 +374,49 @@ impl Covenant {
             .log
             .publish_heads(&parts.host, &parts.log_keys)
             .await?;
-        // A tenant that wrote meanwhile marked itself again after its own commit.
-        lock(&parts.dirty).retain(|tenant| !dirty.contains(tenant));
+        let mut heads = Heads::new();
+        for tenant in &dirty.tenants {
+            heads.insert(*tenant, parts.log.head(log_of(*tenant)).await?);
+        }
+        control::keep_heads(&parts.control, &heads).await?;
+        dirty.settled();
         Ok(())
     }
 }
 
+/// Tenants whose outboxes are being read; dropped before they were, they are marked again.
+struct Marks<'p> {
+    parts: &'p Parts,
+    tenants: BTreeSet<TenantId>,
+}
+
+impl Marks<'_> {
+    fn settled(mut self) {
+        self.tenants.clear();
+    }
+}
+
+impl Drop for Marks<'_> {
+    fn drop(&mut self) {
+        lock(&self.parts.dirty).append(&mut self.tenants);
+    }
+}
+
 impl Parts {
+    fn writer(&self, tenant: TenantId) -> Arc<RwLock<()>> {
+        lock(&self.writers).entry(tenant).or_default().clone()
+    }
+
+    /// Held by whoever writes into the tenant's store or its objects.
+    pub(crate) async fn writing(&self, tenant: TenantId) -> OwnedRwLockReadGuard<()> {
+        self.writer(tenant).read_owned().await
+    }
+
+    /// Held by whoever replaces the tenant's store or takes it away: nobody writes meanwhile.
+    pub(crate) async fn replacing(&self, tenant: TenantId) -> OwnedRwLockWriteGuard<()> {
+        self.writer(tenant).write_owned().await
+    }
+
     /// Notes that a tenant's outbox may hold something.
     pub(crate) fn mark_dirty(&self, tenant: TenantId) {
         lock(&self.dirty).insert(tenant);
@@ -416,10 +492,14 @@ fn repo(derived: &Secret<[u8; 32]>) -> [u8; 16] {
     name
 }
 
-async fn check_isolation(tenants: &SqliteFileStore) -> Result<(), StartError> {
+async fn check_isolation(tenants: &SqliteFileStore, pending: &Pending) -> Result<(), StartError> {
     let report = tenants.self_check().await;
     let report = report.map_err(|error| StartError::store("tenants", error))?;
-    match report.findings.first() {
+    // What an interrupted piece of work left is cleared when the sweep finishes that work.
+    let mut findings = report.findings.iter();
+    let explained =
+        |finding: &Finding| finding.what == UNFINISHED && pending.explains(&finding.path);
+    match findings.find(|finding| !explained(finding)) {
         Some(finding) => {
             let text = format!("{}: {}", finding.path.display(), finding.what);
             Err(StartError::NotIsolated(text))

@@ -12,7 +12,11 @@ use backup_engine::{
     DatasetError, Domain, Gate, GateError, LogHead, ReplayReport, Replayed, Snapshot,
 };
 use covenant_core::digest::Digest;
-use covenant_core::{BoxFuture, ItemId, SnapshotId, TenantId, TxTag, TxnId};
+use covenant_core::event::Datum;
+use covenant_core::{
+    Action, ActorContext, BoxFuture, Event, ItemId, Outcome, SnapshotId, Target, TenantId, TxTag,
+    TxnId,
+};
 use sql_store::due::Due;
 use sql_store::{Args, Db, Mode, SqliteOptions, SqliteProfile, Tx};
 use tenant_isolation::level::Maintain;
@@ -20,16 +24,17 @@ use tenant_isolation::{AccessAction, Caller, ServiceKind};
 use time::UtcDateTime;
 
 use crate::assembly::Covenant;
+use crate::control;
 use crate::error::Error;
-use crate::record::{Record, map};
+use crate::record::{ErasedRows, Record, map};
 use crate::sweep::kind;
 
 /// The one dataset of a tenant: rows and objects together.
 const DATASET: &str = "main";
 /// Folder of the database in a snapshot.
-const ROWS: &str = "rows";
+pub(crate) const ROWS: &str = "rows";
 /// Folder of the objects in a snapshot.
-const OBJECTS: &str = "objects";
+pub(crate) const OBJECTS: &str = "objects";
 
 impl Covenant {
     /// The domain of a tenant's backups.
@@ -101,6 +106,22 @@ impl Covenant {
         tenant: TenantId,
         snapshot: SnapshotId,
     ) -> Result<Restored, Error> {
+        let (folder, report) = self.replayed(tenant, snapshot).await?;
+        let restored = Restored {
+            covenant: self.clone(),
+            tenant,
+            folder,
+            report,
+        };
+        Ok(restored)
+    }
+
+    /// Restores a backup into a folder below scratch, with every deletion since replayed.
+    pub(crate) async fn replayed(
+        &self,
+        tenant: TenantId,
+        snapshot: SnapshotId,
+    ) -> Result<(PathBuf, ReplayReport), Error> {
         self.sequence().await?;
         let parts = self.parts();
         let domain = Self::domain(tenant).map_err(Error::unavailable)?;
@@ -110,13 +131,7 @@ impl Covenant {
         let report = replayed.report();
         let name: covenant_core::StoreId = self.mint()?;
         let folder = replayed.release(&scratch.join(format!("restored-{}", name.simple())))?;
-        let restored = Restored {
-            covenant: self.clone(),
-            tenant,
-            folder,
-            report,
-        };
-        Ok(restored)
+        Ok((folder, report))
     }
 
     /// The next backup of a tenant, as the schedule says from what completed.
@@ -237,11 +252,14 @@ impl Gate for LogGate<'_> {
                 size: head.size,
                 root: Digest::from_bytes(head.root),
             };
-            // The newest head under a signature is the newest known outside of the leaves themselves.
+            // What is known of the log outside of its leaves: the head under its signature, the one
+            // that the control database keeps, and the snapshot's own.
             let signed = parts.log.signed_head(log).await.map_err(failed)?;
+            let kept = control::kept_head(&parts.control, tenant).await;
             let known: Vec<TreeHead> = signed
                 .map(|signed| signed.head)
                 .into_iter()
+                .chain(kept.map_err(failed)?)
                 .chain([since])
                 .collect();
             let fold = parts
@@ -276,8 +294,16 @@ impl LogGate<'_> {
         fold: &audit_log::fold::Fold,
         report: &mut ReplayReport,
     ) -> Result<(), Error> {
-        let tables = &self.covenant.parts().tables;
-        let mut tx = db.begin_with(Mode::ReadWrite, own_tag(tenant)).await?;
+        let covenant = self.covenant;
+        let tables = &covenant.parts().tables;
+        let tag = TxTag {
+            txn: covenant.mint()?,
+            ..own_tag(tenant)
+        };
+        let mut tx = db.begin_with(Mode::ReadWrite, tag).await?;
+        audit_log::changes::begin_change(&mut tx).await?;
+        let mut moved = 0_u64;
+        let mut erased = ErasedRows::default();
         for (key, last) in &fold.last {
             let LedgerKey::Item { table, id } = key else {
                 continue;
@@ -288,21 +314,67 @@ impl LogGate<'_> {
             match last.state {
                 LedgerState::Hidden => {
                     // Binned before and again since: the last deletion counts.
-                    tables.unbin(&mut tx, tenant, id).await?;
+                    let shown = tables.unbin(&mut tx, tenant, id).await?;
                     let hidden = tables.bin(&mut tx, tenant, id, last.at).await?;
                     report.binned = report.binned.saturating_add(hidden);
+                    moved = moved.saturating_add(shown).saturating_add(hidden);
                 }
                 LedgerState::Live => {
-                    tables.unbin(&mut tx, tenant, id).await?;
+                    let shown = tables.unbin(&mut tx, tenant, id).await?;
+                    moved = moved.saturating_add(shown);
                 }
                 _ => {
                     remove_objects(&mut tx, tenant, id, folder).await?;
-                    let erased = tables.erase(&mut tx, tenant, id).await?;
-                    report.purged = report.purged.saturating_add(erased.records);
+                    let rows = tables.erase(&mut tx, tenant, id).await?;
+                    report.purged = report.purged.saturating_add(rows.records);
+                    erased = erased.and(rows);
                 }
             }
         }
+        audit_log::changes::end_change(&mut tx).await?;
+        let changes = [
+            ("record", "update", moved),
+            ("record", "delete", erased.records),
+            ("content", "delete", erased.contents),
+            ("attachment", "delete", erased.attachments),
+        ];
+        for (table, op, rows) in changes {
+            if rows > 0 {
+                let event = self.account(tenant, table, op, rows)?;
+                let prepared = covenant.parts().sink.prepare(event).await?;
+                covenant.parts().sink.record(&mut tx, prepared).await?;
+            }
+        }
         Ok(tx.commit().await?)
+    }
+
+    /// An event that accounts for rows that a replay changed. The ledger knows them already, so it
+    /// says nothing of what became of them; it stands in the copy's own outbox, and reaches the log
+    /// when the copy takes the live store's place.
+    // clause: R-20
+    fn account(
+        &self,
+        tenant: TenantId,
+        table: &'static str,
+        op: &'static str,
+        rows: u64,
+    ) -> Result<Event, Error> {
+        let target = Target {
+            tenant: Some(tenant),
+            kind: "record",
+            table: Some(table),
+            id: None,
+        };
+        let mut event = Event::new(
+            self.covenant.mint()?,
+            self.covenant.parts().clock.now(),
+            ActorContext::service("restore"),
+            Action::ChangeRecorded,
+            target,
+            Outcome::Ok,
+        );
+        event.rows = Some(rows);
+        Ok(event.with("op", Datum::Token(op)))
     }
 }
 
@@ -336,7 +408,7 @@ async fn list(tx: &mut Tx, tenant: TenantId) -> Result<Vec<ItemId>, Error> {
         .collect()
 }
 
-fn copy_file(folder: &Path) -> PathBuf {
+pub(crate) fn copy_file(folder: &Path) -> PathBuf {
     folder
         .join(ROWS)
         .join(backup_engine::source::DATABASE_MEMBER)

@@ -8,7 +8,7 @@ use tenant_isolation::{AccessAction, Caller, Scope};
 
 use crate::assembly::Covenant;
 use crate::error::Error;
-use crate::record::{salts, target};
+use crate::record::{salts, taken, target};
 
 /// Records that one transaction takes at most; ours, so that no import holds the file for long.
 pub(crate) const BULK_MAX: usize = 1_000;
@@ -31,6 +31,7 @@ impl Covenant {
             let scope = self
                 .enter::<Write>(caller, tenant, AccessAction::RecordWrite)
                 .await?;
+            let _writing = self.parts().writing(tenant).await;
             let sealed = self.seal_bodies(tenant, batch).await?;
             let rows = u64::try_from(batch.len()).unwrap_or(u64::MAX);
             let events = ["record", "content"]
@@ -42,7 +43,8 @@ impl Covenant {
             for ((id, _), body) in batch.iter().zip(&sealed) {
                 let args = Args::new().bind(tenant).bind(id).bind(now);
                 tx.execute(include_str!("../sql/insert_record.sql"), args)
-                    .await?;
+                    .await
+                    .map_err(taken)?;
                 let args = Args::new()
                     .bind(tenant)
                     .bind(id)
@@ -53,7 +55,6 @@ impl Covenant {
                 all.extend(salts(body));
             }
             change.commit().await?;
-            self.parts().mark_dirty(tenant);
         }
         Ok(all)
     }
@@ -76,6 +77,7 @@ impl Covenant {
             let scope = self
                 .enter::<Write>(caller, tenant, AccessAction::RecordWrite)
                 .await?;
+            let _writing = self.parts().writing(tenant).await;
             let sealed = self.seal_bodies(tenant, batch).await?;
             let rows = u64::try_from(batch.len()).unwrap_or(u64::MAX);
             let events = ["record", "content"]
@@ -99,7 +101,6 @@ impl Covenant {
                 all.extend(salts(body));
             }
             change.commit().await?;
-            self.parts().mark_dirty(tenant);
         }
         Ok(all)
     }
@@ -121,6 +122,7 @@ impl Covenant {
             let scope = self
                 .enter::<Write>(caller, tenant, AccessAction::RecordWrite)
                 .await?;
+            let _writing = self.parts().writing(tenant).await;
             let events = self.deletions(&scope, caller, batch)?;
             let mut change = self.begin_change(&scope, events).await?;
             let now = self.parts().clock.now();
@@ -130,10 +132,10 @@ impl Covenant {
                     return Err(Error::NotFound);
                 }
             }
+            self.plan_purge(change.tx().await?, tenant).await?;
             change.commit().await?;
-            self.parts().mark_dirty(tenant);
         }
-        self.plan_bin(tenant).await
+        Ok(())
     }
 
     fn deletions(

@@ -1,6 +1,9 @@
 //! The life of a tenant's database: created, deleted, purged.
 
+use std::collections::BTreeSet;
+
 use covenant_core::{Action, ItemId, TenantId, UserId};
+use crypto_envelope::KeyError;
 use retention_policy::{Item, Occurrence};
 use sql_store::due::Due;
 use tenant_isolation::level::Maintain;
@@ -12,6 +15,7 @@ use time::{Duration, UtcDateTime};
 
 use crate::assembly::Covenant;
 use crate::error::{Error, StartError};
+use crate::pending::Pending;
 use crate::profile::CLASS_DATABASE;
 use crate::record::map::{DATA_MAP, EXEMPT, RECORDS, WATCHED};
 use crate::sweep::kind;
@@ -33,13 +37,26 @@ impl Covenant {
             admin,
         };
         let attached = Attached {
-            due: vec![self.backup_due(tenant).await?],
+            due: vec![
+                self.backup_due(tenant).await?,
+                store_row(kind::PROVISION, tenant, Vec::new(), parts.clock.now()),
+            ],
             events: Vec::new(),
         };
         let caller = Caller::service(ServiceKind::Billing);
-        let changed = parts.guard.act(caller, tenant, change, attached).await?;
-        let model = StoreModel::SqliteFile;
-        let identity = StoreIdentity::expected(tenant, &changed.record, model);
+        parts.guard.act(caller, tenant, change, attached).await?;
+        self.provision(tenant).await?;
+        self.cancel_due(tenant, kind::PROVISION, &[]).await
+    }
+
+    /// Makes the tenant's store, unless it is there; may be repeated.
+    pub(crate) async fn provision(&self, tenant: TenantId) -> Result<(), Error> {
+        let parts = self.parts();
+        let facts = parts.registry.snapshot(tenant, None).await?;
+        let Some(record) = facts.record.filter(|r| r.state == TenantState::Active) else {
+            return Ok(());
+        };
+        let identity = StoreIdentity::expected(tenant, &record, StoreModel::SqliteFile);
         let tables = [sql_store::OUTBOX, audit_log::changes::TOUCHES, RECORDS];
         parts
             .tenants
@@ -49,10 +66,34 @@ impl Covenant {
         let file = parts.layout.tenant_file(&parts.region, tenant);
         let db = self.maintenance_db(&file).await?;
         let installed = audit_log::changes::install_triggers(&db, WATCHED).await;
-        let checked = check_schema(&db).await;
+        let checked = check_new(&db).await;
         db.close().await;
         installed.map_err(Error::unavailable)?;
         checked.map_err(Error::unavailable)
+    }
+
+    /// Compares every live store with the data map, and with what its registry entry says it is.
+    pub(crate) async fn check_stores(&self) -> Result<(), StartError> {
+        let parts = self.parts();
+        let failed = |error: Error| StartError::store("a tenant's store", error);
+        let pending = Pending::read(&parts.control).await;
+        let pending = pending.map_err(|error| failed(error.into()))?;
+        let tenants = parts.registry.tenants().await;
+        for (tenant, record) in tenants.map_err(|error| failed(error.into()))? {
+            if record.state != TenantState::Active || pending.contains(tenant) {
+                continue;
+            }
+            let caller = Caller::service(ServiceKind::Retention);
+            let scope = self
+                .enter::<Maintain>(&caller, tenant, AccessAction::StoreSweep)
+                .await;
+            let scope = scope.map_err(failed)?;
+            let begun = scope.begin(parts.tenants.as_ref()).await;
+            let mut tx = begun.map_err(|error| failed(error.into()))?;
+            let lent = tx.tx().await.map_err(|error| failed(error.into()))?;
+            check_schema(lent).await?;
+        }
+        Ok(())
     }
 
     /// Deletes the tenant's database: from the commit on, no read succeeds.
@@ -105,13 +146,36 @@ impl Covenant {
     }
 
     /// Purges a deleted database: a last backup, then files and objects go, then the registry says
-    /// so. Every step may be repeated.
+    /// so, then its roots have their day. Every step may be repeated.
+    // clause: P-58, P-59
     pub(crate) async fn purge_database(&self, tenant: TenantId) -> Result<(), Error> {
         let parts = self.parts();
         let facts = parts.registry.snapshot(tenant, None).await?;
-        if facts.record.as_ref().map(|record| record.state) != Some(TenantState::Deleted) {
-            return Ok(());
+        match facts.record.map(|record| record.state) {
+            Some(TenantState::Deleted) => self.remove_database(tenant).await?,
+            Some(TenantState::Purged) => {}
+            // Restored meanwhile.
+            _ => return Ok(()),
         }
+        // The roots outlive every backup that holds bytes under them.
+        let now = parts.clock.now();
+        let roots_end = match parts.profile.tenant_roots {
+            Some(after) => after.resolve(now, &parts.profile.reading)?.latest,
+            None => parts
+                .profile
+                .backup
+                .destroy_at(parts.profile.backup.epoch_at(now))?,
+        };
+        match parts.keys.plan_tenant(tenant, roots_end).await {
+            // An earlier try planned them, and plans do not move.
+            Ok(()) | Err(KeyError::Planned { .. }) => Ok(()),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    async fn remove_database(&self, tenant: TenantId) -> Result<(), Error> {
+        let parts = self.parts();
+        let _replacing = parts.replacing(tenant).await;
         self.sequence().await?;
         let file = parts.layout.tenant_file(&parts.region, tenant);
         if file.exists() {
@@ -125,16 +189,6 @@ impl Covenant {
         parts.close_feed(tenant).await;
         scope.remove(parts.tenants.as_ref()).await?;
         self.remove_objects(&scope).await?;
-        // The roots outlive every backup that holds bytes under them.
-        let now = parts.clock.now();
-        let roots_end = match parts.profile.tenant_roots {
-            Some(after) => after.resolve(now, &parts.profile.reading)?.latest,
-            None => parts
-                .profile
-                .backup
-                .destroy_at(parts.profile.backup.epoch_at(now))?,
-        };
-        parts.keys.plan_tenant(tenant, roots_end).await?;
         let change = RegistryChange::Purge;
         parts
             .guard
@@ -152,20 +206,35 @@ impl Covenant {
     }
 }
 
-/// Compares the live schema with the data map, and the triggers with what must be there.
-async fn check_schema(db: &sql_store::Db) -> Result<(), StartError> {
-    let failed = |error: sql_store::DbError| StartError::store("a tenant's store", error);
+/// The row of work on a tenant's store, which lies in the queue until the work is done.
+pub(crate) fn store_row(
+    kind: &'static str,
+    tenant: TenantId,
+    key: Vec<u8>,
+    due_at: UtcDateTime,
+) -> Due {
+    Due {
+        due_at,
+        kind: kind.to_owned(),
+        tenant,
+        key,
+    }
+}
+
+async fn check_new(db: &sql_store::Db) -> Result<(), StartError> {
     let tag = covenant_core::TxTag {
         txn: covenant_core::TxnId::from_bytes([0; 16]),
         tenant: None,
         decision: None,
     };
-    let mut tx = db
-        .begin_with(sql_store::Mode::ReadOnly, tag)
-        .await
-        .map_err(failed)?;
-    let found = audit_log::changes::check_triggers(&mut tx, WATCHED, EXEMPT).await;
-    let found = found.map_err(failed)?;
+    let begun = db.begin_with(sql_store::Mode::ReadOnly, tag).await;
+    check_schema(&mut begun.map_err(unreadable)?).await
+}
+
+/// Compares the live schema with the data map, and the triggers with what must be there.
+async fn check_schema(tx: &mut sql_store::Tx) -> Result<(), StartError> {
+    let found = audit_log::changes::check_triggers(tx, WATCHED, EXEMPT).await;
+    let found = found.map_err(unreadable)?;
     if !found.is_empty() {
         return Err(StartError::Schema(format!("{found:?}")));
     }
@@ -175,18 +244,29 @@ async fn check_schema(db: &sql_store::Db) -> Result<(), StartError> {
             sql_store::Args::new(),
         )
         .await;
-    for row in rows.map_err(failed)? {
+    let mut live = BTreeSet::new();
+    for row in rows.map_err(unreadable)? {
         let (table, column) = (row.text("tbl"), row.text("col"));
-        let (table, column) = (table.map_err(failed)?, column.map_err(failed)?);
-        let mapped = DATA_MAP
-            .iter()
-            .any(|c| c.table == table && c.column == column);
-        let ours = DATA_MAP.iter().any(|c| c.table == table);
-        if ours && !mapped {
-            return Err(StartError::Schema(format!(
-                "{table}.{column} is not declared"
-            )));
-        }
+        let (table, column) = (table.map_err(unreadable)?, column.map_err(unreadable)?);
+        live.insert((table.to_owned(), column.to_owned()));
     }
-    Ok(())
+    let mapped: BTreeSet<(String, String)> = DATA_MAP
+        .iter()
+        .map(|c| (c.table.to_owned(), c.column.to_owned()))
+        .collect();
+    if let Some((table, column)) = mapped.difference(&live).next() {
+        return Err(StartError::Schema(format!("{table}.{column} is missing")));
+    }
+    let of_ours = |table: &str| DATA_MAP.iter().any(|c| c.table == table);
+    let mut undeclared = live.difference(&mapped).filter(|(table, _)| of_ours(table));
+    match undeclared.next() {
+        Some((table, column)) => Err(StartError::Schema(format!(
+            "{table}.{column} is not declared"
+        ))),
+        None => Ok(()),
+    }
+}
+
+fn unreadable(error: sql_store::DbError) -> StartError {
+    StartError::store("a tenant's store", error)
 }

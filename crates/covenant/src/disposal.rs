@@ -10,7 +10,7 @@ use retention_policy::{
     InvertedProbe, Item, Moment, Occurrence, PROBE_LEN_BYTES, Probe, State, flush_after,
 };
 use sql_store::due::Due;
-use sql_store::{Args, Row};
+use sql_store::{Args, Row, Tx};
 use tenant_isolation::level::Maintain;
 use tenant_isolation::{AccessAction, Caller, Scope, ServiceKind};
 use time::{Duration, UtcDateTime};
@@ -27,9 +27,21 @@ const BATCH: u32 = 500;
 /// How often the file is flushed again when a scan still finds bytes.
 const FLUSHES: usize = 2;
 
+/// How often a purge that others overtook is tried anew in one sweep.
+const OVERTAKEN_MAX: usize = 3;
+
+/// What came of taking records out.
+enum Taken {
+    /// They are out.
+    Out,
+    /// Somebody changed one of them meanwhile, and nothing was done.
+    Overtaken,
+}
+
 /// One record that goes.
 struct Going {
     id: ItemId,
+    deleted: UtcDateTime,
     probes: Vec<Probe>,
     objects: Vec<ItemId>,
     attachments: u64,
@@ -43,44 +55,68 @@ impl Covenant {
         let scope = self
             .enter::<Maintain>(&caller, tenant, AccessAction::StoreSweep)
             .await?;
-        self.plan_bin_in(&scope).await
+        self.plan_bin_in(&scope, None).await
     }
 
-    async fn plan_bin_in(&self, scope: &Scope<Maintain>) -> Result<(), Error> {
+    /// Likewise, and no earlier than `not_before`.
+    async fn plan_bin_in(
+        &self,
+        scope: &Scope<Maintain>,
+        not_before: Option<UtcDateTime>,
+    ) -> Result<(), Error> {
         let tenant = scope.tenant();
         let mut tx = scope.begin(self.parts().tenants.as_ref()).await?;
-        let args = Args::new().bind(tenant);
-        let row = tx
-            .tx()
-            .await?
-            .row(include_str!("../sql/first_binned.sql"), args)
-            .await?;
+        let due = self.next_purge(tx.tx().await?, tenant).await?;
         drop(tx);
-        let first = match &row {
-            Some(row) => row.opt_instant("first")?,
-            None => None,
-        };
-        match first {
-            Some(deleted) => self.put_due(&self.bin_due(tenant, deleted)).await,
+        match due {
+            Some(due) => {
+                let due_at = not_before.map_or(due.due_at, |at| due.due_at.max(at));
+                self.put_due(&Due { due_at, ..due }).await
+            }
             None => self.cancel_due(tenant, kind::BIN, &[]).await,
         }
     }
 
-    /// When a record that was deleted at this instant may go: the first midnight from the end of its
-    /// floor on.
-    fn bin_due(&self, tenant: TenantId, deleted: UtcDateTime) -> Due {
-        let free = match self.judge(tenant, deleted, deleted).keep_until {
-            retention_policy::KeepUntil::At(until) => until,
-            _ => deleted,
-        };
-        let zone = &self.parts().profile.zone;
-        let due_at = flush_after(zone, free.saturating_sub(Duration::seconds(1)));
+    /// The tenant's next purge, as its rows say in this transaction: at once when one was begun and
+    /// not finished.
+    pub(crate) async fn next_purge(
+        &self,
+        tx: &mut Tx,
+        tenant: TenantId,
+    ) -> Result<Option<Due>, Error> {
+        let args = || Args::new().bind(tenant);
+        let begun = tx
+            .row(include_str!("../sql/count_purge.sql"), args())
+            .await?;
+        if begun.map_or(Ok(0), |row| row.int("n"))? > 0 {
+            let due_at = self.parts().clock.now();
+            return Ok(Some(self.bin_row(tenant, due_at)));
+        }
+        let row = tx
+            .row(include_str!("../sql/first_binned.sql"), args())
+            .await?;
+        let first = row.map_or(Ok(None), |row| row.opt_instant("first"))?;
+        Ok(first.map(|deleted| self.bin_row(tenant, self.bin_due(tenant, deleted))))
+    }
+
+    fn bin_row(&self, tenant: TenantId, due_at: UtcDateTime) -> Due {
         Due {
             due_at,
             kind: kind::BIN.to_owned(),
             tenant,
             key: Vec::new(),
         }
+    }
+
+    /// When a record that was deleted at this instant may go: the first midnight from the end of its
+    /// floor on.
+    fn bin_due(&self, tenant: TenantId, deleted: UtcDateTime) -> UtcDateTime {
+        let free = match self.judge(tenant, deleted, deleted).keep_until {
+            retention_policy::KeepUntil::At(until) => until,
+            _ => deleted,
+        };
+        let zone = &self.parts().profile.zone;
+        flush_after(zone, free.saturating_sub(Duration::seconds(1)))
     }
 
     fn judge(
@@ -111,18 +147,26 @@ impl Covenant {
         let scope = self
             .enter::<Maintain>(&caller, tenant, AccessAction::StoreSweep)
             .await?;
+        let _writing = self.parts().writing(tenant).await;
         let mut purged = 0_u64;
+        let mut overtaken = 0_usize;
         loop {
             let going = self.collect(&scope, now).await?;
-            if going.is_empty() {
+            if going.is_empty() || overtaken > OVERTAKEN_MAX {
                 break;
             }
-            purged = purged.saturating_add(u64::try_from(going.len()).unwrap_or(u64::MAX));
-            self.take_out(&scope, &caller, &going).await?;
-            self.parts().mark_dirty(tenant);
+            match self.take_out(&scope, &caller, &going).await? {
+                Taken::Out => {
+                    let count = u64::try_from(going.len()).unwrap_or(u64::MAX);
+                    purged = purged.saturating_add(count);
+                }
+                Taken::Overtaken => overtaken = overtaken.saturating_add(1),
+            }
         }
         self.finish(&scope).await?;
-        self.plan_bin_in(&scope).await?;
+        // What did not go now is looked at again at the next midnight.
+        let midnight = flush_after(&self.parts().profile.zone, now);
+        self.plan_bin_in(&scope, Some(midnight)).await?;
         Ok(purged)
     }
 
@@ -139,7 +183,8 @@ impl Covenant {
         let binned = tx.rows(include_str!("../sql/list_bin.sql"), args).await?;
         let mut going = Vec::new();
         for row in &binned {
-            let verdict = self.judge(tenant, row.instant("deleted_at")?, now);
+            let deleted = row.instant("deleted_at")?;
+            let verdict = self.judge(tenant, deleted, now);
             // A floor that has not ended, or a conflict that a person must settle.
             if matches!(verdict.state, State::Keep | State::Conflict) {
                 continue;
@@ -167,6 +212,7 @@ impl Covenant {
             let attachments = u64::try_from(objects.len()).unwrap_or(u64::MAX);
             going.push(Going {
                 id,
+                deleted,
                 probes,
                 objects,
                 attachments,
@@ -181,7 +227,7 @@ impl Covenant {
         scope: &Scope<Maintain>,
         caller: &Caller,
         going: &[Going],
-    ) -> Result<(), Error> {
+    ) -> Result<Taken, Error> {
         let tenant = scope.tenant();
         let mut events = Vec::new();
         for Going { id, .. } in going {
@@ -200,9 +246,10 @@ impl Covenant {
         let tx = change.tx().await?;
         for Going {
             id,
+            deleted,
             probes,
             objects,
-            ..
+            attachments: _,
         } in going
         {
             let probes: Vec<u8> = probes
@@ -214,11 +261,23 @@ impl Covenant {
                 .flat_map(|id| id.as_bytes().to_vec())
                 .collect();
             let args = Args::new().bind(tenant).bind(id).bind(probes).bind(objects);
+            let row = tx
+                .row(
+                    include_str!("../sql/read_deleted.sql"),
+                    Args::new().bind(tenant).bind(id),
+                )
+                .await?;
+            let still = row.map_or(Ok(None), |row| row.opt_instant("deleted_at"))?;
+            if still != Some(*deleted) {
+                // Out already, or restored from the bin, since it was collected.
+                return Ok(Taken::Overtaken);
+            }
+            tables.erase(tx, tenant, id).await?;
             tx.execute(include_str!("../sql/insert_purge.sql"), args)
                 .await?;
-            tables.erase(tx, tenant, id).await?;
         }
-        change.commit().await
+        change.commit().await?;
+        Ok(Taken::Out)
     }
 
     /// An event about many rows of one table.

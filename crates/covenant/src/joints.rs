@@ -7,6 +7,7 @@ use std::sync::Arc;
 use backup_engine::{Backups, Depot, Schedule};
 use covenant_core::{Clock, EventSink, Sealer};
 use crypto_envelope::VaultKeys;
+use object_store::ObjectStore;
 use retention_policy::Retention;
 use retention_policy::apply::Flush;
 use tenant_isolation::Registry;
@@ -33,6 +34,8 @@ pub struct Wraps {
     pub flush: Option<Wrap<dyn Flush>>,
     /// The rows of records.
     pub tables: Option<Wrap<dyn RecordTables>>,
+    /// Attached files.
+    pub objects: Option<Wrap<dyn ObjectStore>>,
     /// Roots of vaults.
     pub vault_keys: Option<Wrap<dyn VaultKeys>>,
     /// Where backups lie.

@@ -26,6 +26,8 @@ mod backup;
 #[cfg(feature = "sqlite")]
 mod bulk;
 #[cfg(feature = "sqlite")]
+mod control;
+#[cfg(feature = "sqlite")]
 mod database;
 #[cfg(feature = "sqlite")]
 mod disposal;
@@ -33,13 +35,19 @@ mod disposal;
 mod error;
 #[cfg(feature = "sqlite")]
 mod joints;
+#[cfg(feature = "sqlite")]
+mod pending;
 mod profile;
 #[cfg(feature = "sqlite")]
 mod record;
 #[cfg(feature = "sqlite")]
+mod recover;
+#[cfg(feature = "sqlite")]
 mod stores;
 #[cfg(feature = "sqlite")]
 mod sweep;
+#[cfg(feature = "sqlite")]
+mod trusted_time;
 
 #[cfg(feature = "sqlite")]
 pub use assembly::{Covenant, Settings};

@@ -55,6 +55,13 @@ pub struct Written {
     pub attachments: Vec<[u8; 24]>,
 }
 
+/// The sealed values of a new record.
+struct Sealed<'a> {
+    id: &'a ItemId,
+    body: &'a [u8],
+    sensitive: Option<&'a [u8]>,
+}
+
 /// An attached file, sealed and stored, not yet named by a row.
 struct StoredObject {
     id: ItemId,
@@ -78,13 +85,52 @@ impl Covenant {
         let scope = self
             .enter::<Write>(caller, tenant, AccessAction::RecordWrite)
             .await?;
+        let _writing = self.parts().writing(tenant).await;
         let body = self.seal_body(tenant, id, &record.body).await?;
         let sensitive = self
             .seal_sensitive(tenant, id, record.sensitive.as_deref())
             .await?;
         let mut objects = Vec::new();
+        let sealed = Sealed {
+            id,
+            body: &body,
+            sensitive: sensitive.as_deref(),
+        };
+        let written = self
+            .write_rows(caller, &scope, &sealed, record, &mut objects)
+            .await;
+        let change = match written {
+            Ok(change) => change,
+            Err(error) => {
+                self.drop_objects(&scope, &objects).await;
+                return Err(error);
+            }
+        };
+        change.commit().await?;
+        Ok(Written {
+            body: salts(&body),
+            sensitive: sensitive.as_deref().map(salts).unwrap_or_default(),
+            attachments: objects.iter().map(|object| object.salt).collect(),
+        })
+    }
+
+    /// Stores the files and writes the rows of a new record with their events; the caller commits.
+    async fn write_rows<'s>(
+        &self,
+        caller: &Caller,
+        scope: &'s Scope<Write>,
+        sealed: &Sealed<'_>,
+        record: &NewRecord,
+        objects: &mut Vec<StoredObject>,
+    ) -> Result<OpenChange<'s, Write>, Error> {
+        let tenant = scope.tenant();
+        let Sealed {
+            id,
+            body,
+            sensitive,
+        } = *sealed;
         for bytes in &record.attachments {
-            objects.push(self.store_object(&scope, bytes).await?);
+            objects.push(self.store_object(scope, bytes).await?);
         }
         let decision = scope.decision();
         let mut events = vec![
@@ -103,12 +149,12 @@ impl Covenant {
             .with("op", Datum::Token("insert"))
             .with_change(changed("body", None, Some(&record.body))?),
         ];
-        for object in &objects {
+        for object in objects.iter() {
             let target = target(tenant, "attachment", &object.id);
             let event = self.row_event(caller, decision, Action::ChangeRecorded, target)?;
             events.push(event.with("op", Datum::Token("insert")));
         }
-        let mut change = self.begin_change(&scope, events).await?;
+        let mut change = self.begin_change(scope, events).await?;
         let now = self.parts().clock.now();
         let tx = change.tx().await?;
         let args = Args::new().bind(tenant).bind(id).bind(now);
@@ -118,24 +164,27 @@ impl Covenant {
         let args = Args::new()
             .bind(tenant)
             .bind(id)
-            .bind(&body)
-            .bind(sensitive.clone());
+            .bind(body)
+            .bind(sensitive.map(<[u8]>::to_vec));
         tx.execute(include_str!("../sql/insert_content.sql"), args)
             .await?;
-        for object in &objects {
+        for object in objects.iter() {
             let len = i64::try_from(object.len).unwrap_or(i64::MAX);
             let args = Args::new().bind(tenant).bind(&object.id).bind(id).bind(len);
             let args = args.bind(object.salt);
             tx.execute(include_str!("../sql/insert_attachment.sql"), args)
                 .await?;
         }
-        change.commit().await?;
-        self.parts().mark_dirty(tenant);
-        Ok(Written {
-            body: salts(&body),
-            sensitive: sensitive.as_deref().map(salts).unwrap_or_default(),
-            attachments: objects.iter().map(|object| object.salt).collect(),
-        })
+        Ok(change)
+    }
+
+    /// Removes the files of a record that was not written. What cannot be removed is sealed and
+    /// named by no row.
+    async fn drop_objects(&self, scope: &Scope<Write>, objects: &[StoredObject]) {
+        for object in objects {
+            let path = object_path(scope, &object.id);
+            drop(self.parts().objects.delete(&path).await);
+        }
     }
 
     /// Replaces the body of a record.
@@ -153,6 +202,7 @@ impl Covenant {
         let scope = self
             .enter::<Write>(caller, tenant, AccessAction::RecordWrite)
             .await?;
+        let _writing = self.parts().writing(tenant).await;
         let sealed = self.seal_body(tenant, id, body).await?;
         let decision = scope.decision();
         let action = Action::ChangeRecorded;
@@ -176,7 +226,6 @@ impl Covenant {
         tx.execute(include_str!("../sql/update_body.sql"), args)
             .await?;
         change.commit().await?;
-        self.parts().mark_dirty(tenant);
         Ok(Written {
             body: salts(&sealed),
             ..Written::default()
@@ -198,6 +247,7 @@ impl Covenant {
         let scope = self
             .enter::<Write>(caller, tenant, AccessAction::RecordWrite)
             .await?;
+        let _writing = self.parts().writing(tenant).await;
         let target = target(tenant, "record", id);
         let event = self.row_event(caller, scope.decision(), Action::RecordDeleted, target)?;
         let mut change = self.begin_change(&scope, vec![event]).await?;
@@ -206,9 +256,23 @@ impl Covenant {
         if tables.bin(change.tx().await?, tenant, id, now).await? == 0 {
             return Err(Error::NotFound);
         }
+        self.plan_purge(change.tx().await?, tenant).await?;
         change.commit().await?;
-        self.parts().mark_dirty(tenant);
-        self.plan_bin(tenant).await
+        Ok(())
+    }
+
+    /// Plans the purge of what this transaction put into the bin, before it commits: a plan too many
+    /// finds nothing to do, one too few would break a promise.
+    // clause: P-52
+    pub(crate) async fn plan_purge(
+        &self,
+        tx: &mut sql_store::Tx,
+        tenant: TenantId,
+    ) -> Result<(), Error> {
+        match self.next_purge(tx, tenant).await? {
+            Some(due) => self.put_due(&due).await,
+            None => Ok(()),
+        }
     }
 
     /// Takes a record out of the bin.
@@ -225,6 +289,7 @@ impl Covenant {
         let scope = self
             .enter::<Write>(caller, tenant, AccessAction::RecordWrite)
             .await?;
+        let _writing = self.parts().writing(tenant).await;
         let target = target(tenant, "record", id);
         let event = self.row_event(caller, scope.decision(), Action::RecordRestored, target)?;
         let mut change = self.begin_change(&scope, vec![event]).await?;
@@ -233,7 +298,6 @@ impl Covenant {
             return Err(Error::NotFound);
         }
         change.commit().await?;
-        self.parts().mark_dirty(tenant);
         Ok(())
     }
 
@@ -411,7 +475,11 @@ impl Covenant {
         for event in prepared {
             sink.record(tx.outbox(), event).await?;
         }
-        Ok(OpenChange { tx })
+        let marks = MarkWritten {
+            covenant: self.clone(),
+            tenant: scope.tenant(),
+        };
+        Ok(OpenChange { tx, marks })
     }
 }
 
@@ -420,6 +488,21 @@ impl Covenant {
 #[derive(Debug)]
 pub(crate) struct OpenChange<'s, L> {
     tx: TenantTx<'s, L>,
+    marks: MarkWritten,
+}
+
+/// Notes, when dropped, that the tenant's outbox may hold something: also when whoever committed
+/// does not live to see the end of it.
+#[derive(Debug)]
+struct MarkWritten {
+    covenant: Covenant,
+    tenant: TenantId,
+}
+
+impl Drop for MarkWritten {
+    fn drop(&mut self) {
+        self.covenant.parts().mark_dirty(self.tenant);
+    }
 }
 
 impl<L: Rows> OpenChange<'_, L> {
@@ -429,7 +512,10 @@ impl<L: Rows> OpenChange<'_, L> {
 
     pub(crate) async fn commit(mut self) -> Result<(), Error> {
         audit_log::changes::end_change(self.tx.tx().await?).await?;
-        Ok(self.tx.commit().await?)
+        let Self { tx, marks } = self;
+        let committed = tx.commit().await;
+        drop(marks);
+        Ok(committed?)
     }
 }
 
@@ -560,7 +646,8 @@ pub(crate) fn salts(sealed: &[u8]) -> Vec<[u8; 24]> {
         .collect()
 }
 
-fn taken(error: DbError) -> Error {
+/// A record of this id is there already, if that is what the database refused.
+pub(crate) fn taken(error: DbError) -> Error {
     match error {
         DbError::Constraint { .. } => Error::Exists,
         other => other.into(),

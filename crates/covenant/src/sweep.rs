@@ -1,15 +1,20 @@
 //! The sweep: all background work that is due, each piece idempotent, so that any number of workers
 //! may sweep, late or twice. What fails is tried again later and holds nobody else up.
 
-use covenant_core::{Action, Event, ItemId, Outcome, Target, TenantId, TxTag};
-use retention_policy::Trust;
+use std::collections::BTreeSet;
+
+use covenant_core::{
+    Action, ActorContext, Event, EventId, ItemId, Outcome, Target, TenantId, TxTag,
+};
 use sql_store::due::{self, Due};
 use sql_store::{Mode, Tx};
 use tenant_isolation::TenantState;
 use time::{Duration, UtcDateTime};
 
 use crate::assembly::{Covenant, lock};
+use crate::control;
 use crate::error::Error;
+use crate::pending::Pending;
 
 /// What falls due.
 pub(crate) mod kind {
@@ -21,6 +26,23 @@ pub(crate) mod kind {
     pub(crate) const DATABASE: &str = "database";
     /// The death of a backup epoch.
     pub(crate) const EPOCH: &str = "epoch";
+    /// A tenant's store that is being made.
+    pub(crate) const PROVISION: &str = "provision";
+    /// A tenant's store that is being replaced by a backup.
+    pub(crate) const RESTORE: &str = "restore";
+}
+
+/// Whether work of this kind deletes nothing, and goes on while the clock is in doubt.
+fn goes_on_in_doubt(kind: &str) -> bool {
+    [kind::BACKUP, kind::PROVISION, kind::RESTORE].contains(&kind)
+}
+
+/// A deleted database is backed up until its purge.
+const fn is_backed_up(state: TenantState) -> bool {
+    matches!(
+        state,
+        TenantState::Active | TenantState::Expired | TenantState::Locked | TenantState::Deleted
+    )
 }
 
 /// How long a piece of work that failed waits before it is tried again; ours.
@@ -49,6 +71,7 @@ pub struct Swept {
 
 impl Covenant {
     /// Does all that is due now. What deletes waits while the clock is in doubt; the rest goes on.
+    /// Every piece of work is tried once; one that failed is tried again a quarter of an hour later.
     ///
     /// # Errors
     /// [`Error`] when the queue or the log cannot be used; the failure of one piece of work is
@@ -56,41 +79,48 @@ impl Covenant {
     // clause: P-51, P-52
     pub async fn sweep(&self) -> Result<Swept, Error> {
         let parts = self.parts();
+        let _one_at_a_time = parts.sweeping.lock().await;
         let (wall, monotonic) = (parts.clock.now(), parts.clock.monotonic());
-        let trust = lock(&parts.clock_guard).observe(wall, monotonic);
-        let mut swept = Swept::default();
-        self.sequence().await?;
-        let trusted = match trust {
-            Trust::Trusted(now) => Some(now),
-            Trust::Doubt(_) => None,
-        };
-        swept.in_doubt = trusted.is_none();
-        if let Some(now) = trusted {
-            // clause: P-18, R-23
-            swept.keys = u64::try_from(self.destroy_due(now).await?).unwrap_or(u64::MAX);
+        let look = lock(&parts.time).observe(wall, monotonic);
+        if look.stepped_back {
+            self.rebuild_due().await?;
+            lock(&parts.time).planned_anew(wall);
         }
-        let mut skipped: Vec<Due> = Vec::new();
+        lock(&parts.time).planned(wall);
+        let mut swept = Swept {
+            in_doubt: look.trusted.is_none(),
+            ..Swept::default()
+        };
+        self.sequence().await?;
+        if let Some(now) = look.trusted {
+            control::accept(&parts.control, now).await?;
+            self.destroy_due(now, wall, &mut swept).await;
+        }
+        let now = look.trusted.unwrap_or(wall);
+        let mut worked: BTreeSet<(String, TenantId, Vec<u8>)> = BTreeSet::new();
+        let mut unheard = None;
         loop {
-            let due: Vec<Due> = self.due_now(wall).await?;
-            let Some(next) = due.into_iter().find(|due| !skipped.contains(due)) else {
+            let seen = u32::try_from(worked.len()).unwrap_or(u32::MAX);
+            let mut due = self.due_now(now, BATCH.saturating_add(seen)).await?;
+            due.retain(|due| worked.insert((due.kind.clone(), due.tenant, due.key.clone())));
+            if due.is_empty() {
                 break;
-            };
-            let deletes = next.kind != kind::BACKUP;
-            match trusted {
-                None if deletes => skipped.push(next),
-                _ => match self.work(&next, trusted.unwrap_or(wall), &mut swept).await {
-                    Ok(()) => {}
-                    Err(_failed) => {
-                        swept.failed = swept.failed.saturating_add(1);
-                        self.tell_failed(&next).await?;
-                        let due_at = wall.saturating_add(RETRY);
-                        self.put_due(&Due { due_at, ..next }).await?;
-                    }
-                },
+            }
+            for next in due {
+                if swept.in_doubt && !goes_on_in_doubt(&next.kind) {
+                    continue;
+                }
+                if let Err(_failed) = self.work(&next, now, &mut swept).await {
+                    swept.failed = swept.failed.saturating_add(1);
+                    let told = self.tell_failed(&next).await;
+                    unheard = unheard.or(told.err());
+                    let due_at = wall.saturating_add(RETRY);
+                    self.put_due(&Due { due_at, ..next }).await?;
+                }
             }
         }
         self.sequence().await?;
-        Ok(swept)
+        unheard.map_or(Ok(swept), Err)
     }
 
     /// When the next sweep has something to do; `None` when nothing is planned.
@@ -100,16 +130,24 @@ impl Covenant {
     pub async fn next_due(&self) -> Result<Option<UtcDateTime>, Error> {
         let parts = self.parts();
         let (wall, monotonic) = (parts.clock.now(), parts.clock.monotonic());
+        let look = lock(&parts.time).clone().observe(wall, monotonic);
+        if look.stepped_back {
+            return Ok(Some(wall));
+        }
         let mut tx = self.control(Mode::ReadOnly).await?;
         let queued = due::next(&mut tx).await?;
-        drop(tx);
+        let retry = *lock(&parts.keys_retry);
         let keys = parts.keys.next_due().await?;
+        let keys = keys.map(|due| retry.map_or(due, |retry| due.max(retry)));
         let next = queued.into_iter().chain(keys).min();
-        let trust = lock(&parts.clock_guard).clone().observe(wall, monotonic);
-        match (trust, next) {
-            (Trust::Doubt(_), Some(next)) if next <= wall => Ok(Some(wall.saturating_add(RETRY))),
-            _ => Ok(next),
+        let later = wall.saturating_add(RETRY);
+        if look.trusted.is_some() || next.is_none_or(|next| next > later) {
+            return Ok(next);
         }
+        // What deletes waits; whether it still must is looked at in a while.
+        let due = due::due(&mut tx, later, u32::MAX).await?;
+        let goes_on = due.iter().find(|due| goes_on_in_doubt(&due.kind));
+        Ok(Some(goes_on.map_or(later, |due| due.due_at)))
     }
 
     /// A person has looked at the clock: deletions trust it again, and what is due is planned anew.
@@ -119,8 +157,11 @@ impl Covenant {
     pub async fn confirm_clock(&self) -> Result<(), Error> {
         let parts = self.parts();
         let (wall, monotonic) = (parts.clock.now(), parts.clock.monotonic());
-        lock(&parts.clock_guard).confirm(wall, monotonic);
-        self.rebuild_due().await
+        lock(&parts.time).confirm(wall, monotonic);
+        control::accept(&parts.control, wall).await?;
+        self.rebuild_due().await?;
+        lock(&parts.time).planned_anew(wall);
+        Ok(())
     }
 
     /// Plans everything anew from the facts: after a start, a restore, or a wrong clock.
@@ -128,6 +169,7 @@ impl Covenant {
     /// # Errors
     /// [`Error`]; what was planned before the failure stays.
     pub async fn rebuild_due(&self) -> Result<(), Error> {
+        let pending = Pending::read(&self.parts().control).await?;
         for (tenant, record) in self.parts().registry.tenants().await? {
             let domain = Self::domain(tenant).map_err(Error::unavailable)?;
             for item in self.parts().backups.items(&domain).await? {
@@ -141,9 +183,11 @@ impl Covenant {
                 })
                 .await?;
             }
-            if record.state == TenantState::Active {
+            if is_backed_up(record.state) {
                 let backup = self.backup_due(tenant).await?;
                 self.put_due(&backup).await?;
+            }
+            if record.state == TenantState::Active && !pending.contains(tenant) {
                 self.plan_bin(tenant).await?;
             }
         }
@@ -154,7 +198,7 @@ impl Covenant {
         let add = |count: &mut u64, by: u64| *count = count.saturating_add(by);
         match due.kind.as_str() {
             kind::BACKUP => {
-                if self.is_active(due.tenant).await? {
+                if self.state(due.tenant).await?.is_some_and(is_backed_up) {
                     self.back_up(due.tenant).await?;
                     add(&mut swept.backups, 1);
                     let next = self.backup_due(due.tenant).await?;
@@ -162,11 +206,11 @@ impl Covenant {
                 }
             }
             kind::BIN => {
-                if self.is_active(due.tenant).await? {
+                if self.state(due.tenant).await? == Some(TenantState::Active) {
                     let purged = self.purge_bin(due.tenant, now).await?;
                     add(&mut swept.purged, purged);
-                    // purge_bin has planned the next one, or taken this row out.
-                    return self.drop_if_unmoved(due).await;
+                    // It has planned the next one, or taken this row out.
+                    return Ok(());
                 }
             }
             kind::DATABASE => {
@@ -183,37 +227,53 @@ impl Covenant {
                     add(&mut swept.epochs, 1);
                 }
             }
+            kind::PROVISION => self.provision(due.tenant).await?,
+            kind::RESTORE => self.restore_again(due).await?,
             // A row of a newer program: it stays for whoever understands it.
             _ => return Err(Error::NotFound),
         }
         self.cancel_due(due.tenant, &due.kind, &due.key).await
     }
 
-    /// Destroys the keys that are due, and tells the log of each.
-    async fn destroy_due(&self, now: UtcDateTime) -> Result<usize, Error> {
-        let destroyed = self.parts().keys.destroy_due(now).await?;
-        let count = destroyed.len();
-        for key in destroyed {
-            let target = Target {
-                tenant: None,
-                kind: "key",
-                table: None,
-                id: Some(ItemId::from(key.key.as_uuid())),
-            };
+    /// Destroys the keys that are due, and tells the log of each; what failed is counted and tried
+    /// again later.
+    // clause: P-18, R-23
+    async fn destroy_due(&self, now: UtcDateTime, wall: UtcDateTime, swept: &mut Swept) {
+        let parts = self.parts();
+        let since = *lock(&parts.untold).get_or_insert(now);
+        let destroyed = parts.keys.destroy_due(now).await;
+        let retry = destroyed.is_err().then(|| wall.saturating_add(RETRY));
+        *lock(&parts.keys_retry) = retry;
+        let destroyed = destroyed.unwrap_or_default();
+        let count = u64::try_from(destroyed.len()).unwrap_or(u64::MAX);
+        swept.keys = swept.keys.saturating_add(count);
+        let told = self.tell_destroyed(since).await;
+        if told.is_ok() {
+            *lock(&parts.untold) = None;
+        }
+        if retry.is_some() || told.is_err() {
+            swept.failed = swept.failed.saturating_add(1);
+        }
+    }
+
+    /// Tells the log of every key destroyed since; telling twice is once.
+    async fn tell_destroyed(&self, since: UtcDateTime) -> Result<(), Error> {
+        for key in self.parts().keys.destroyed_since(since).await? {
+            let id = key.key.as_uuid();
             let event = Event::new(
-                covenant_core::EventId::from_uuid(uuid::Uuid::new_v5(
-                    &key.key.as_uuid(),
+                EventId::from_uuid(uuid::Uuid::new_v5(
+                    &id,
                     Action::KeyDestroyed.name().as_bytes(),
                 )),
-                now,
-                covenant_core::ActorContext::service("keys"),
+                key.destroyed_at,
+                ActorContext::service("keys"),
                 Action::KeyDestroyed,
-                target,
+                Target::operator("key", ItemId::from(id)),
                 Outcome::Ok,
             );
             self.parts().sink.emit(event).await?;
         }
-        Ok(count)
+        Ok(())
     }
 
     /// Tells the log that a backup failed; other work is silent, since nothing was promised of it
@@ -226,7 +286,7 @@ impl Covenant {
         let event = Event::new(
             self.mint()?,
             self.parts().clock.now(),
-            covenant_core::ActorContext::service("backup"),
+            ActorContext::service("backup"),
             Action::BackupFailed,
             Target::of(due.tenant, "backup", id),
             Outcome::Error,
@@ -235,15 +295,14 @@ impl Covenant {
         Ok(())
     }
 
-    async fn is_active(&self, tenant: TenantId) -> Result<bool, Error> {
+    async fn state(&self, tenant: TenantId) -> Result<Option<TenantState>, Error> {
         let facts = self.parts().registry.snapshot(tenant, None).await?;
-        let state = facts.record.map(|record| record.state);
-        Ok(matches!(state, Some(TenantState::Active)))
+        Ok(facts.record.map(|record| record.state))
     }
 
-    async fn due_now(&self, now: UtcDateTime) -> Result<Vec<Due>, Error> {
+    async fn due_now(&self, now: UtcDateTime, limit: u32) -> Result<Vec<Due>, Error> {
         let mut tx = self.control(Mode::ReadOnly).await?;
-        Ok(due::due(&mut tx, now, BATCH).await?)
+        Ok(due::due(&mut tx, now, limit).await?)
     }
 
     pub(crate) async fn put_due(&self, row: &Due) -> Result<(), Error> {
@@ -260,13 +319,6 @@ impl Covenant {
     ) -> Result<(), Error> {
         let mut tx = self.control(Mode::ReadWrite).await?;
         due::cancel(&mut tx, tenant, kind, key).await?;
-        Ok(tx.commit().await?)
-    }
-
-    /// Takes a row out unless somebody has moved it meanwhile.
-    async fn drop_if_unmoved(&self, row: &Due) -> Result<(), Error> {
-        let mut tx = self.control(Mode::ReadWrite).await?;
-        due::done(&mut tx, row).await?;
         Ok(tx.commit().await?)
     }
 

@@ -17,6 +17,23 @@ pub struct ErasedRows {
     pub attachments: u64,
 }
 
+impl ErasedRows {
+    /// Both together.
+    #[must_use]
+    pub const fn and(self, other: Self) -> Self {
+        let Self {
+            records,
+            contents,
+            attachments,
+        } = other;
+        Self {
+            records: self.records.saturating_add(records),
+            contents: self.contents.saturating_add(contents),
+            attachments: self.attachments.saturating_add(attachments),
+        }
+    }
+}
+
 /// Moves records into the bin, out of it, and out of the tables.
 ///
 /// # Contract

@@ -1,0 +1,1 @@
+SELECT id FROM attachment WHERE tenant = $1 ORDER BY id

@@ -1,0 +1,1 @@
+SELECT accepted FROM covenant_clock WHERE id = $1

@@ -1,0 +1,1 @@
+SELECT deleted_at FROM record WHERE tenant = $1 AND id = $2

@@ -1,0 +1,1 @@
+SELECT size, root FROM covenant_head WHERE tenant = $1

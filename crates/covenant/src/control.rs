@@ -1,0 +1,78 @@
+//! What the assembly itself keeps in the control database: the last accepted time, and the newest
+//! head of each tenant's log that it has seen.
+
+use std::collections::BTreeMap;
+
+use audit_log::merkle::TreeHead;
+use covenant_core::digest::Digest;
+use covenant_core::{TenantId, TxTag, TxnId};
+use sql_store::{Args, Db, DbError, Migrations, Mode, Tx};
+use time::UtcDateTime;
+
+/// Makes the two tables.
+pub(crate) const CLOCK: Migrations = Migrations {
+    crate_name: "covenant",
+    steps: &[("0001_clock", include_str!("../migrations/0001_clock.sql"))],
+};
+
+/// Heads of tenants' logs.
+pub(crate) type Heads = BTreeMap<TenantId, TreeHead>;
+
+/// The one row of the clock's table.
+const CLOCK_ROW: i64 = 1;
+
+/// The last accepted time; `None` in a new deployment.
+pub(crate) async fn accepted(control: &Db) -> Result<Option<UtcDateTime>, DbError> {
+    let mut tx = begin(control, Mode::ReadOnly).await?;
+    let args = Args::new().bind(CLOCK_ROW);
+    let row = tx.row(include_str!("../sql/read_clock.sql"), args).await?;
+    row.map(|row| row.instant("accepted")).transpose()
+}
+
+/// Keeps a time that deletions were allowed to use.
+pub(crate) async fn accept(control: &Db, at: UtcDateTime) -> Result<(), DbError> {
+    let mut tx = begin(control, Mode::ReadWrite).await?;
+    let args = Args::new().bind(CLOCK_ROW).bind(at);
+    tx.execute(include_str!("../sql/put_clock.sql"), args)
+        .await?;
+    tx.commit().await
+}
+
+/// Keeps the heads of logs that grew; a head never goes back.
+pub(crate) async fn keep_heads(control: &Db, heads: &Heads) -> Result<(), DbError> {
+    if heads.is_empty() {
+        return Ok(());
+    }
+    let mut tx = begin(control, Mode::ReadWrite).await?;
+    for (tenant, head) in heads {
+        let size = i64::try_from(head.size).unwrap_or(i64::MAX);
+        let args = Args::new().bind(*tenant).bind(size).bind(head.root);
+        tx.execute(include_str!("../sql/put_head.sql"), args)
+            .await?;
+    }
+    tx.commit().await
+}
+
+/// The newest head of the tenant's log that was kept.
+pub(crate) async fn kept_head(control: &Db, tenant: TenantId) -> Result<Option<TreeHead>, DbError> {
+    let mut tx = begin(control, Mode::ReadOnly).await?;
+    let args = Args::new().bind(tenant);
+    let row = tx.row(include_str!("../sql/read_head.sql"), args).await?;
+    let head = |row: &sql_store::Row| {
+        Ok(TreeHead {
+            size: u64::try_from(row.int("size")?).unwrap_or(u64::MAX),
+            root: Digest::from_bytes(row.array("root")?),
+        })
+    };
+    row.as_ref().map(head).transpose()
+}
+
+/// A transaction of the assembly's own, under no decision.
+async fn begin(control: &Db, mode: Mode) -> Result<Tx, DbError> {
+    let tag = TxTag {
+        txn: TxnId::from_bytes([0; 16]),
+        tenant: None,
+        decision: None,
+    };
+    control.begin_with(mode, tag).await
+}

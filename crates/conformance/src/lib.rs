@@ -32,6 +32,8 @@ pub mod brief;
 pub mod canary;
 pub mod cli;
 pub mod clock;
+#[cfg(feature = "embedded")]
+mod embedded;
 pub mod evidence;
 pub mod expected;
 pub mod json;
@@ -48,6 +50,8 @@ pub mod verdict;
 
 pub use act::{Act, ActKind, Seen};
 pub use canary::{Canary, Sightings};
+#[cfg(feature = "embedded")]
+pub use embedded::EmbeddedFactory;
 pub use runner::{Options, Outcome, run};
 pub use sabotage::{Sabotage, UnknownSabotage};
 pub use scenario::Scenario;

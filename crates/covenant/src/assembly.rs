@@ -100,6 +100,8 @@ pub(crate) struct Parts {
     pub(crate) sweeping: tokio::sync::Mutex<()>,
     /// When keys that could not be destroyed are tried again.
     pub(crate) keys_retry: Mutex<Option<UtcDateTime>>,
+    /// How often in a row the purge of a tenant's bin has failed.
+    pub(crate) failed_bins: Mutex<BTreeMap<TenantId, u32>>,
     /// Who writes into a tenant's store, kept out while the store is replaced.
     writers: Mutex<BTreeMap<TenantId, Arc<RwLock<()>>>>,
     /// Tenants whose outbox may hold something.
@@ -272,6 +274,7 @@ impl Covenant {
             untold: Mutex::new(Some(accepted.unwrap_or(wall))),
             sweeping: tokio::sync::Mutex::default(),
             keys_retry: Mutex::default(),
+            failed_bins: Mutex::default(),
             writers: Mutex::default(),
             dirty: Mutex::new(known.into_iter().map(|(tenant, _)| tenant).collect()),
             feeds: Mutex::default(),

@@ -45,8 +45,11 @@ const fn is_backed_up(state: TenantState) -> bool {
     )
 }
 
-/// How long a piece of work that failed waits before it is tried again; ours.
+/// How long a piece of work that failed waits before it is tried again; ours. The purge of a bin
+/// doubles it with every further failure in a row, since each try rewrites the file.
 const RETRY: Duration = Duration::minutes(15);
+/// How often that wait is doubled at most: to four hours, well inside the tolerance of a purge.
+const DOUBLINGS_MAX: u32 = 4;
 /// Pieces of work that one sweep takes out of the queue at a time.
 const BATCH: u32 = 256;
 
@@ -114,8 +117,10 @@ impl Covenant {
                     swept.failed = swept.failed.saturating_add(1);
                     let told = self.tell_failed(&next).await;
                     unheard = unheard.or(told.err());
-                    let due_at = wall.saturating_add(RETRY);
+                    let due_at = wall.saturating_add(self.retry_after(&next));
                     self.put_due(&Due { due_at, ..next }).await?;
+                } else if next.kind == kind::BIN {
+                    lock(&parts.failed_bins).remove(&next.tenant);
                 }
             }
         }
@@ -192,6 +197,18 @@ impl Covenant {
             }
         }
         Ok(())
+    }
+
+    /// How long to wait after one more failure of this piece of work.
+    fn retry_after(&self, due: &Due) -> Duration {
+        if due.kind != kind::BIN {
+            return RETRY;
+        }
+        let mut failed = lock(&self.parts().failed_bins);
+        let count = failed.entry(due.tenant).or_insert(0);
+        let wait = RETRY.saturating_mul(1 << (*count).min(DOUBLINGS_MAX));
+        *count = count.saturating_add(1);
+        wait
     }
 
     async fn work(&self, due: &Due, now: UtcDateTime, swept: &mut Swept) -> Result<(), Error> {

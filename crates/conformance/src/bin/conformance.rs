@@ -10,11 +10,11 @@ use std::sync::Arc;
 use conformance::cli::{Golden, Surroundings, main_with};
 use conformance::progress::Progress;
 use conformance::report::Tree;
-use conformance::{NoSubject, SubjectFactory};
+use conformance::{EmbeddedFactory, SubjectFactory};
 use time::UtcDateTime;
 
 fn main() -> ExitCode {
-    let factory: Arc<dyn SubjectFactory> = Arc::new(NoSubject);
+    let factory: Arc<dyn SubjectFactory> = Arc::new(EmbeddedFactory);
     let progress = Shown {
         terminal: stderr().is_terminal(),
     };

@@ -1,0 +1,1 @@
+DELETE FROM content WHERE tenant = $1 AND record = $2

@@ -1,0 +1,1 @@
+SELECT body, sensitive FROM content WHERE tenant = $1 AND record = $2

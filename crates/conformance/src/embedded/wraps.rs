@@ -1,0 +1,158 @@
+//! The sabotages of the embedded subject: each is one joint of the assembly, wrapped.
+
+mod backups;
+mod records;
+mod sealing;
+mod tenants;
+mod time;
+
+use std::path::Path;
+use std::sync::{Arc, PoisonError};
+
+use ::time::{Duration, UtcDateTime};
+use backup_engine::testing::FaultDepot;
+use backup_engine::{BackupPolicy, Schedule};
+use covenant::Wraps;
+use covenant_core::{Clock, PeriodError};
+
+use super::Switches;
+use crate::act::Cadence;
+use crate::sabotage::Sabotage;
+
+/// The sabotages that can be built here.
+pub(super) const BUILT: &[Sabotage] = &[
+    Sabotage::PurgeLate,
+    Sabotage::PurgeEarly,
+    Sabotage::ClockTrusted,
+    Sabotage::IndexRowOnly,
+    Sabotage::NoVacuum,
+    Sabotage::NoCheckpoint,
+    Sabotage::BinLost,
+    Sabotage::DeletedReadableInCache,
+    Sabotage::FailedCountedAsDone,
+    Sabotage::BackupPlaintext,
+    Sabotage::VaultKeyShared,
+    Sabotage::BackupKeptLate,
+    Sabotage::BackupGoneEarly,
+    Sabotage::NightSkippedAtDst,
+    Sabotage::FieldPlain,
+    Sabotage::OneLayer,
+    Sabotage::Aes128,
+    Sabotage::ChangeUnlogged,
+];
+
+/// The wraps of a sabotage, for a deployment in this folder; none for the sound system.
+pub(super) fn of(sabotage: Option<Sabotage>, folder: &Path, clock: &Arc<dyn Clock>) -> Wraps {
+    let mut wraps = Wraps::default();
+    let Some(sabotage) = sabotage else {
+        return wraps;
+    };
+    match sabotage {
+        Sabotage::PurgeLate => {
+            wraps.retention = Some(Box::new(|sound| Arc::new(time::Shifted::late(sound))));
+        }
+        Sabotage::PurgeEarly => {
+            wraps.retention = Some(Box::new(|sound| Arc::new(time::Shifted::early(sound))));
+        }
+        Sabotage::ClockTrusted => {
+            wraps.clock = Some(Box::new(|sound| Arc::new(time::TrustingClock::new(sound))));
+        }
+        Sabotage::NightSkippedAtDst => {
+            wraps.schedule = Some(Box::new(|_sound| Arc::new(time::CronSchedule)));
+        }
+        Sabotage::IndexRowOnly => {
+            wraps.tables = Some(Box::new(|sound| Arc::new(records::IndexRowOnly(sound))));
+        }
+        Sabotage::BinLost => {
+            wraps.tables = Some(Box::new(|sound| Arc::new(records::BinLost(sound))));
+        }
+        Sabotage::NoVacuum => {
+            wraps.flush = Some(Box::new(|_sound| Arc::new(records::CheckpointOnly)));
+        }
+        Sabotage::NoCheckpoint => {
+            wraps.flush = Some(Box::new(|_sound| Arc::new(records::VacuumOnly::default())));
+        }
+        Sabotage::ChangeUnlogged => {
+            wraps.sink = Some(Box::new(|sound| Arc::new(records::Forgetful(sound))));
+        }
+        Sabotage::DeletedReadableInCache => {
+            wraps.registry = Some(Box::new(|sound| Arc::new(tenants::Cached::new(sound))));
+        }
+        Sabotage::FieldPlain => {
+            wraps.sealer = Some(Box::new(|sound| Arc::new(sealing::Plain(sound))));
+        }
+        Sabotage::Aes128 => {
+            wraps.sealer = Some(Box::new(|sound| Arc::new(sealing::HalfKey(sound))));
+        }
+        Sabotage::OneLayer => {
+            wraps.sealer = Some(Box::new(|sound| Arc::new(sealing::OneLayer(sound))));
+        }
+        Sabotage::BackupPlaintext => {
+            let folder = folder.join("depot/copies");
+            let wrap = move |sound| Arc::new(backups::LeavesCopy::new(sound, folder)) as Arc<_>;
+            wraps.backups = Some(Box::new(wrap));
+        }
+        Sabotage::FailedCountedAsDone => {
+            let clock = Arc::clone(clock);
+            let wrap = move |sound| Arc::new(backups::Optimist::new(sound, clock)) as Arc<_>;
+            wraps.backups = Some(Box::new(wrap));
+        }
+        Sabotage::VaultKeyShared => {
+            wraps.vault_keys = Some(Box::new(|sound| Arc::new(backups::OneRoot::new(sound))));
+        }
+        Sabotage::BackupGoneEarly => {
+            wraps.vault_keys = Some(Box::new(|sound| Arc::new(backups::MovedEnd::early(sound))));
+        }
+        Sabotage::BackupKeptLate => {
+            wraps.vault_keys = Some(Box::new(|sound| Arc::new(backups::MovedEnd::late(sound))));
+            wraps.backups = Some(Box::new(|sound| Arc::new(backups::NeverExpires(sound))));
+        }
+        _ => {}
+    }
+    wraps
+}
+
+/// What every subject has, the sound one too: a depot that the scenario can break, and a cadence
+/// that it can set.
+pub(super) fn add_switches(wraps: &mut Wraps, switches: &Switches) {
+    let faults = Arc::clone(&switches.faults);
+    wraps.depot = Some(Box::new(move |sound| {
+        Arc::new(FaultDepot::new(sound, faults))
+    }));
+    let cadence = Arc::clone(&switches.cadence);
+    let inner = wraps.schedule.take();
+    wraps.schedule = Some(Box::new(move |sound| {
+        let promised = match inner {
+            Some(wrap) => wrap(sound),
+            None => sound,
+        };
+        Arc::new(Switched { cadence, promised })
+    }));
+}
+
+/// A schedule whose cadence the scenario sets.
+#[derive(Debug)]
+struct Switched {
+    cadence: Arc<std::sync::Mutex<Cadence>>,
+    promised: Arc<dyn Schedule>,
+}
+
+impl Schedule for Switched {
+    fn next_due(
+        &self,
+        policy: &BackupPolicy,
+        since: UtcDateTime,
+        completed: &[UtcDateTime],
+        now: UtcDateTime,
+    ) -> Result<UtcDateTime, PeriodError> {
+        match *self.cadence.lock().unwrap_or_else(PoisonError::into_inner) {
+            Cadence::AsPromised => self.promised.next_due(policy, since, completed, now),
+            Cadence::Daily => {
+                let last = completed.iter().copied().filter(|at| *at <= now).max();
+                Ok(last.map_or(since, |last| last.saturating_add(Duration::DAY)))
+            }
+            // Beyond every scenario, and still a date of the calendar.
+            Cadence::Off => Ok(now.saturating_add(Duration::days(36_500))),
+        }
+    }
+}

@@ -2,7 +2,11 @@
 #![cfg(feature = "sqlite")]
 
 #[cfg(test)]
+mod a_purge_stopped_at_any_step_ends_at_the_next_sweep;
+#[cfg(test)]
 mod a_restart_goes_on_where_it_stopped;
+#[cfg(test)]
+mod broken;
 #[cfg(test)]
 mod common;
 #[cfg(test)]

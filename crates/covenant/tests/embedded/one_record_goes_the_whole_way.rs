@@ -3,17 +3,16 @@
 //! taken by schedule, give nothing back that was deleted, and die on their day; and the log accounts
 //! for every row.
 
-use audit_log::changes::coverage;
 use audit_log::log_of;
-use audit_log::verify::{Outside, verify};
+use audit_log::store::AuditLog as _;
 use backup_engine::Cadence;
 use covenant::{Error, Wraps};
-use covenant_core::{Clock as _, TxTag, TxnId};
-use sql_store::{Db, Mode, SqliteOptions, SqliteProfile};
+use covenant_core::Clock as _;
 use time::Duration;
 
 use crate::common::{
-    self, Outcome, Stage, admin, admin_id, files, full, item, plain, sightings, tenant,
+    self, Outcome, Stage, admin, admin_id, covered, files, full, item, plain, sightings, tenant,
+    verified,
 };
 
 #[tokio::test]
@@ -121,7 +120,8 @@ async fn whole_way(policy: &str) -> Outcome {
     } else {
         assert!(with_it.destroy_at <= stage.clock.now());
     }
-    logged(&stage).await?;
+    covered(&stage).await?;
+    assert!(stage.covenant.log().head(log_of(me)).await?.size > 20);
 
     // Deleted as a whole: unreadable at once, for an open session too.
     let session = covenant.open_session(&who, me).await?;
@@ -166,36 +166,5 @@ async fn whole_way(policy: &str) -> Outcome {
         .put(&admin(2), tenant(2), &kept, &plain("new"))
         .await?;
     assert_eq!(covenant.list(&admin(2), tenant(2)).await?, [kept]);
-    Ok(())
-}
-
-/// The log stands every check that needs nothing from outside, and accounts for every row.
-async fn logged(stage: &Stage) -> Outcome {
-    verified(stage).await?;
-    let region = covenant_core::RegionSet::new(["us-chicago"])?.region("us-chicago")?;
-    let file = stage.covenant.layout().tenant_file(&region, tenant(1));
-    let options = SqliteOptions::new(file, SqliteProfile::Control).readers(1);
-    let db = Db::open_sqlite(options, stage.clock.clone()).await?;
-    let tag = TxTag {
-        txn: TxnId::from_bytes([0; 16]),
-        tenant: None,
-        decision: None,
-    };
-    let mut tx = db.begin_with(Mode::ReadOnly, tag).await?;
-    let log = stage.covenant.log();
-    let measured = coverage(&mut tx, log.as_ref(), log_of(tenant(1)), 0).await?;
-    drop(tx);
-    db.close().await;
-    assert!(measured.is_complete(), "{measured:?}");
-    assert_eq!(measured.attributed_rows(), measured.touched_rows());
-    assert!(measured.touched_rows() >= 12, "{measured:?}");
-    Ok(())
-}
-
-async fn verified(stage: &Stage) -> Outcome {
-    let log = stage.covenant.log();
-    let report = verify(log.as_ref(), log_of(tenant(1)), &Outside::default()).await?;
-    assert!(report.nothing_failed(), "{report:?}");
-    assert!(report.head().size > 20);
     Ok(())
 }

@@ -1,0 +1,125 @@
+//! A purge that fails, or whose process dies, after any of its steps leaves bytes behind for a while
+//! and nothing for ever: the next sweep ends where an undisturbed one would, with one event a record.
+
+use audit_log::log_of;
+use audit_log::store::entries_from;
+use covenant::Wraps;
+use covenant_core::{Action, Clock as _};
+use time::{Duration, UtcDateTime};
+
+use crate::broken::{self, Switch};
+use crate::common::{Outcome, Stage, admin, admin_id, covered, files, full, item, profile, tenant};
+
+/// A deployment with one record in the bin, the salts of it, and when it was deleted.
+async fn binned(wraps: Wraps) -> Outcome<(Stage, Vec<[u8; 24]>, UtcDateTime)> {
+    let stage = Stage::with(profile("prodb")?, wraps).await?;
+    stage.covenant.create_tenant(tenant(1), admin_id(1)).await?;
+    let (who, gone) = (admin(1), item("gone")?);
+    let written = stage
+        .covenant
+        .put(&who, tenant(1), &gone, &full("gone"))
+        .await?;
+    stage.covenant.delete(&who, tenant(1), &gone).await?;
+    let salts = [written.body, written.sensitive, written.attachments].concat();
+    let deleted = stage.clock.now();
+    // A first backup, so that the next sweep has the purge alone to fail at.
+    stage.covenant.sweep().await?;
+    Ok((stage, salts, deleted))
+}
+
+/// Gone down to the bytes, told of once, and nothing planned any more but backups.
+async fn gone(stage: &Stage, salts: &[[u8; 24]]) -> Outcome {
+    assert_eq!(stage.live_sightings(salts)?, 0);
+    assert_eq!(files(&stage.covenant.layout().objects())?.len(), 0);
+    stage.covenant.sequence().await?;
+    let entries = entries_from(stage.covenant.log().as_ref(), log_of(tenant(1)), 0).await?;
+    let purged = entries
+        .iter()
+        .filter(|entry| entry.leaf.action == Action::RecordPurged);
+    assert_eq!(purged.count(), 1);
+    covered(stage).await
+}
+
+const FLOOR: Duration = Duration::days(31);
+
+#[tokio::test]
+async fn when_the_flush_fails() -> Outcome {
+    let switch = Switch::default();
+    let (stage, salts, deleted) = binned(broken::flush(&switch)).await?;
+    switch.on();
+    stage.clock.advance_to(deleted + FLOOR);
+    let swept = stage.covenant.sweep().await?;
+    assert_eq!((swept.failed, swept.purged), (1, 0), "{swept:?}");
+    assert!(
+        stage.live_sightings(&salts)? > 0,
+        "nothing was left to find"
+    );
+    // Not tried again at once, and then until it succeeds.
+    assert_eq!(stage.covenant.sweep().await?.failed, 0);
+    assert_eq!(stage.run_for(Duration::minutes(31)).await?.failed, 2);
+    switch.off();
+    assert_eq!(stage.run_for(Duration::minutes(15)).await?.failed, 0);
+    gone(&stage, &salts).await
+}
+
+#[tokio::test]
+async fn when_the_process_dies_after_the_rows_went() -> Outcome {
+    let switch = Switch::default();
+    let (mut stage, salts, deleted) = binned(broken::flush(&switch)).await?;
+    switch.on();
+    stage.clock.advance_to(deleted + FLOOR);
+    assert_eq!(stage.covenant.sweep().await?.failed, 1);
+    stage.restart(Wraps::default()).await?;
+    assert!(
+        stage
+            .covenant
+            .next_due()
+            .await?
+            .is_some_and(|due| due <= stage.clock.now())
+    );
+    assert_eq!(stage.covenant.sweep().await?.failed, 0);
+    gone(&stage, &salts).await
+}
+
+#[tokio::test]
+async fn when_an_object_cannot_be_deleted() -> Outcome {
+    let (stage, salts, deleted) = binned(Wraps::default()).await?;
+    let object = files(&stage.covenant.layout().objects())?.remove(0);
+    let aside = stage.folder.path().join("aside");
+    std::fs::rename(&object, &aside)?;
+    std::fs::create_dir(&object)?;
+    stage.clock.advance_to(deleted + FLOOR);
+    assert_eq!(stage.covenant.sweep().await?.failed, 1);
+    std::fs::remove_dir(&object)?;
+    std::fs::rename(&aside, &object)?;
+    assert_eq!(stage.run_for(Duration::minutes(15)).await?.failed, 0);
+    gone(&stage, &salts).await
+}
+
+#[tokio::test]
+async fn when_the_purge_cannot_be_recorded() -> Outcome {
+    let switch = Switch::default();
+    let (stage, salts, deleted) = binned(broken::sink(&switch, Action::RecordPurged)).await?;
+    switch.on();
+    stage.clock.advance_to(deleted + FLOOR);
+    let before = stage.live_sightings(&salts)?;
+    assert_eq!(stage.covenant.sweep().await?.failed, 1);
+    assert_eq!(
+        stage.live_sightings(&salts)?,
+        before,
+        "purged without an event"
+    );
+    switch.off();
+    assert_eq!(stage.run_for(Duration::minutes(15)).await?.purged, 1);
+    gone(&stage, &salts).await
+}
+
+#[tokio::test]
+async fn when_two_sweep_at_once() -> Outcome {
+    let (stage, salts, deleted) = binned(Wraps::default()).await?;
+    stage.clock.advance_to(deleted + FLOOR);
+    let (one, two) = tokio::join!(stage.covenant.sweep(), stage.covenant.sweep());
+    let (one, two) = (one?, two?);
+    assert_eq!((one.purged + two.purged, one.failed + two.failed), (1, 0));
+    gone(&stage, &salts).await
+}

@@ -2,12 +2,18 @@
 #![cfg(feature = "sqlite")]
 
 #[cfg(test)]
+mod a_backup_that_failed_is_told_and_tried_again;
+#[cfg(test)]
 mod a_purge_stopped_at_any_step_ends_at_the_next_sweep;
 #[cfg(test)]
 mod a_restart_goes_on_where_it_stopped;
+#[cfg(test)]
+mod a_wrong_clock_deletes_nothing;
 #[cfg(test)]
 mod broken;
 #[cfg(test)]
 mod common;
 #[cfg(test)]
 mod one_record_goes_the_whole_way;
+#[cfg(test)]
+mod what_is_refused_changes_nothing;

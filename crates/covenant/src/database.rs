@@ -146,16 +146,16 @@ impl Covenant {
     }
 
     /// Purges a deleted database: a last backup, then files and objects go, then the registry says
-    /// so, then its roots have their day. Every step may be repeated.
+    /// so, then its roots have their day. Every step may be repeated. Says whether it was purged;
+    /// not when it has been restored meanwhile.
     // clause: P-58, P-59
-    pub(crate) async fn purge_database(&self, tenant: TenantId) -> Result<(), Error> {
+    pub(crate) async fn purge_database(&self, tenant: TenantId) -> Result<bool, Error> {
         let parts = self.parts();
         let facts = parts.registry.snapshot(tenant, None).await?;
         match facts.record.map(|record| record.state) {
             Some(TenantState::Deleted) => self.remove_database(tenant).await?,
             Some(TenantState::Purged) => {}
-            // Restored meanwhile.
-            _ => return Ok(()),
+            _ => return Ok(false),
         }
         // The roots outlive every backup that holds bytes under them.
         let now = parts.clock.now();
@@ -168,7 +168,7 @@ impl Covenant {
         };
         match parts.keys.plan_tenant(tenant, roots_end).await {
             // An earlier try planned them, and plans do not move.
-            Ok(()) | Err(KeyError::Planned { .. }) => Ok(()),
+            Ok(()) | Err(KeyError::Planned { .. }) => Ok(true),
             Err(error) => Err(error.into()),
         }
     }

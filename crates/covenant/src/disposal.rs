@@ -67,7 +67,7 @@ impl Covenant {
         let tenant = scope.tenant();
         let mut tx = scope.begin(self.parts().tenants.as_ref()).await?;
         let due = self.next_purge(tx.tx().await?, tenant).await?;
-        drop(tx);
+        // Planned before the transaction ends, so that no deletion comes in between.
         match due {
             Some(due) => {
                 let due_at = not_before.map_or(due.due_at, |at| due.due_at.max(at));
@@ -77,23 +77,30 @@ impl Covenant {
         }
     }
 
+    /// Plans the purge of what this transaction put into the bin, before it commits: a plan too many
+    /// finds nothing to do, one too few would break a promise.
+    // clause: P-52
+    pub(crate) async fn plan_purge(&self, tx: &mut Tx, tenant: TenantId) -> Result<(), Error> {
+        if purge_begun(tx, tenant).await? {
+            // It is tried again when it is due, and plans what comes after itself.
+            return Ok(());
+        }
+        match self.next_purge(tx, tenant).await? {
+            Some(due) => self.put_due(&due).await,
+            None => Ok(()),
+        }
+    }
+
     /// The tenant's next purge, as its rows say in this transaction: at once when one was begun and
     /// not finished.
-    pub(crate) async fn next_purge(
-        &self,
-        tx: &mut Tx,
-        tenant: TenantId,
-    ) -> Result<Option<Due>, Error> {
-        let args = || Args::new().bind(tenant);
-        let begun = tx
-            .row(include_str!("../sql/count_purge.sql"), args())
-            .await?;
-        if begun.map_or(Ok(0), |row| row.int("n"))? > 0 {
+    async fn next_purge(&self, tx: &mut Tx, tenant: TenantId) -> Result<Option<Due>, Error> {
+        if purge_begun(tx, tenant).await? {
             let due_at = self.parts().clock.now();
             return Ok(Some(self.bin_row(tenant, due_at)));
         }
+        let args = Args::new().bind(tenant);
         let row = tx
-            .row(include_str!("../sql/first_binned.sql"), args())
+            .row(include_str!("../sql/first_binned.sql"), args)
             .await?;
         let first = row.map_or(Ok(None), |row| row.opt_instant("first"))?;
         Ok(first.map(|deleted| self.bin_row(tenant, self.bin_due(tenant, deleted))))
@@ -403,6 +410,13 @@ impl Covenant {
             Err(Error::StillPresent)
         }
     }
+}
+
+/// Whether a purge of the tenant's bin was begun and not finished.
+async fn purge_begun(tx: &mut Tx, tenant: TenantId) -> Result<bool, Error> {
+    let args = Args::new().bind(tenant);
+    let row = tx.row(include_str!("../sql/count_purge.sql"), args).await?;
+    Ok(row.map_or(Ok(0), |row| row.int("n"))? > 0)
 }
 
 /// Bytes of an object's id: a UUID.

@@ -261,20 +261,6 @@ impl Covenant {
         Ok(())
     }
 
-    /// Plans the purge of what this transaction put into the bin, before it commits: a plan too many
-    /// finds nothing to do, one too few would break a promise.
-    // clause: P-52
-    pub(crate) async fn plan_purge(
-        &self,
-        tx: &mut sql_store::Tx,
-        tenant: TenantId,
-    ) -> Result<(), Error> {
-        match self.next_purge(tx, tenant).await? {
-            Some(due) => self.put_due(&due).await,
-            None => Ok(()),
-        }
-    }
-
     /// Takes a record out of the bin.
     ///
     /// # Errors

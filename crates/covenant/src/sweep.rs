@@ -231,8 +231,8 @@ impl Covenant {
                 }
             }
             kind::DATABASE => {
-                self.purge_database(due.tenant).await?;
-                add(&mut swept.databases, 1);
+                let purged = self.purge_database(due.tenant).await?;
+                add(&mut swept.databases, u64::from(purged));
             }
             kind::EPOCH => {
                 let epoch = std::str::from_utf8(&due.key)

@@ -8,7 +8,9 @@ use covenant_core::{Action, Clock as _};
 use time::{Duration, UtcDateTime};
 
 use crate::broken::{self, Switch};
-use crate::common::{Outcome, Stage, admin, admin_id, covered, files, full, item, profile, tenant};
+use crate::common::{
+    Outcome, Stage, admin, admin_id, covered, files, full, item, plain, profile, tenant,
+};
 
 /// A deployment with one record in the bin, the salts of it, and when it was deleted.
 async fn binned(wraps: Wraps) -> Outcome<(Stage, Vec<[u8; 24]>, UtcDateTime)> {
@@ -54,11 +56,20 @@ async fn when_the_flush_fails() -> Outcome {
         stage.live_sightings(&salts)? > 0,
         "nothing was left to find"
     );
-    // Not tried again at once, and then until it succeeds.
+    // Not tried again at once, and then after a wait that doubles, until it succeeds; a deletion
+    // meanwhile does not hasten it.
     assert_eq!(stage.covenant.sweep().await?.failed, 0);
-    assert_eq!(stage.run_for(Duration::minutes(31)).await?.failed, 2);
+    assert_eq!(stage.run_for(Duration::minutes(46)).await?.failed, 2);
+    let (who, other) = (admin(1), item("other")?);
+    stage
+        .covenant
+        .put(&who, tenant(1), &other, &plain("other"))
+        .await?;
+    stage.covenant.delete(&who, tenant(1), &other).await?;
+    assert_eq!(stage.covenant.sweep().await?.failed, 0);
+    stage.covenant.restore(&who, tenant(1), &other).await?;
     switch.off();
-    assert_eq!(stage.run_for(Duration::minutes(15)).await?.failed, 0);
+    assert_eq!(stage.run_for(Duration::minutes(60)).await?.failed, 0);
     gone(&stage, &salts).await
 }
 

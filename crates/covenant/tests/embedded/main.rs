@@ -2,11 +2,15 @@
 #![cfg(feature = "sqlite")]
 
 #[cfg(test)]
+mod a_backup_takes_the_live_stores_place;
+#[cfg(test)]
 mod a_backup_that_failed_is_told_and_tried_again;
 #[cfg(test)]
 mod a_purge_stopped_at_any_step_ends_at_the_next_sweep;
 #[cfg(test)]
 mod a_restart_goes_on_where_it_stopped;
+#[cfg(test)]
+mod a_restore_stays_shut_until_deletions_are_replayed;
 #[cfg(test)]
 mod a_wrong_clock_deletes_nothing;
 #[cfg(test)]

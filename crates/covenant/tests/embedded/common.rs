@@ -240,7 +240,7 @@ pub(crate) async fn covered(stage: &Stage) -> Outcome {
     db.close().await;
     assert!(measured.is_complete(), "{measured:?}");
     assert_eq!(measured.attributed_rows(), measured.touched_rows());
-    assert!(measured.touched_rows() > 2, "{measured:?}");
+    assert!(measured.touched_rows() >= 2, "{measured:?}");
     Ok(())
 }
 

@@ -8,9 +8,13 @@ mod a_backup_that_failed_is_told_and_tried_again;
 #[cfg(test)]
 mod a_purge_stopped_at_any_step_ends_at_the_next_sweep;
 #[cfg(test)]
+mod a_purged_database_leaves_its_backups_alone;
+#[cfg(test)]
 mod a_restart_goes_on_where_it_stopped;
 #[cfg(test)]
 mod a_restore_stays_shut_until_deletions_are_replayed;
+#[cfg(test)]
+mod a_store_that_was_half_made_is_finished;
 #[cfg(test)]
 mod a_wrong_clock_deletes_nothing;
 #[cfg(test)]

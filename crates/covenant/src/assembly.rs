@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::path::PathBuf;
+use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use audit_log::sequencer::Serves;
@@ -94,6 +95,8 @@ pub(crate) struct Parts {
     pub(crate) backups: Arc<dyn Backups>,
     pub(crate) schedule: Arc<dyn Schedule>,
     pub(crate) time: Mutex<TrustedTime>,
+    /// Whether the log has been told that the clock is in doubt.
+    pub(crate) doubt_told: AtomicBool,
     /// Keys destroyed from this instant on may not have been told of; `None` when all were.
     pub(crate) untold: Mutex<Option<UtcDateTime>>,
     /// One sweep at a time in this process; others wait.
@@ -271,6 +274,7 @@ impl Covenant {
             guard,
             tenants: Arc::new(tenants),
             time: Mutex::new(time),
+            doubt_told: AtomicBool::new(false),
             untold: Mutex::new(Some(accepted.unwrap_or(wall))),
             sweeping: tokio::sync::Mutex::default(),
             keys_retry: Mutex::default(),

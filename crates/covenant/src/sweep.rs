@@ -2,6 +2,7 @@
 //! may sweep, late or twice. What fails is tried again later and holds nobody else up.
 
 use std::collections::BTreeSet;
+use std::sync::atomic::Ordering;
 
 use covenant_core::{
     Action, ActorContext, Event, EventId, ItemId, Outcome, Target, TenantId, TxTag,
@@ -53,6 +54,13 @@ const DOUBLINGS_MAX: u32 = 4;
 /// Pieces of work that one sweep takes out of the queue at a time.
 const BATCH: u32 = 256;
 
+/// Whether the clock is in doubt.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Doubted {
+    Yes,
+    No,
+}
+
 /// What a sweep did.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Swept {
@@ -94,6 +102,11 @@ impl Covenant {
             in_doubt: look.trusted.is_none(),
             ..Swept::default()
         };
+        let doubted = match look.trusted {
+            Some(_) => Doubted::No,
+            None => Doubted::Yes,
+        };
+        self.tell_doubt(doubted, wall).await?;
         self.sequence().await?;
         if let Some(now) = look.trusted {
             control::accept(&parts.control, now).await?;
@@ -250,6 +263,29 @@ impl Covenant {
             _ => return Err(Error::NotFound),
         }
         self.cancel_due(due.tenant, &due.kind, &due.key).await
+    }
+
+    /// Tells the operator's log, once each time, that the clock is in doubt.
+    async fn tell_doubt(&self, doubted: Doubted, wall: UtcDateTime) -> Result<(), Error> {
+        let told = &self.parts().doubt_told;
+        if doubted == Doubted::No {
+            told.store(false, Ordering::Release);
+            return Ok(());
+        }
+        if told.load(Ordering::Acquire) {
+            return Ok(());
+        }
+        let event = Event::new(
+            self.mint()?,
+            wall,
+            ActorContext::system(),
+            Action::ClockStepped,
+            Target::operator("clock", ItemId::try_from("wall")?),
+            Outcome::Error,
+        );
+        self.parts().sink.emit(event).await?;
+        told.store(true, Ordering::Release);
+        Ok(())
     }
 
     /// Destroys the keys that are due, and tells the log of each; what failed is counted and tried

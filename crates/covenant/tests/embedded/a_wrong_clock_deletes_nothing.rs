@@ -1,8 +1,10 @@
 //! While the clock is in doubt nothing is deleted and backups go on; once it is right again, or a
 //! person has confirmed it, work goes on where it should.
 
+use audit_log::operator_log;
+use audit_log::store::entries_from;
 use covenant::{Swept, Wraps};
-use covenant_core::Clock as _;
+use covenant_core::{Action, Clock as _};
 use time::{Duration, UtcDateTime};
 
 use crate::common::{Outcome, Stage, admin, admin_id, full, item, tenant};
@@ -21,6 +23,16 @@ async fn binned(policy: &str) -> Outcome<(Stage, Vec<[u8; 24]>, UtcDateTime)> {
     stage.covenant.sweep().await?;
     let deleted = stage.clock.now();
     Ok((stage, salts, deleted))
+}
+
+/// How often the operator was told that the clock is in doubt.
+async fn told(stage: &Stage) -> Outcome<usize> {
+    stage.covenant.sequence().await?;
+    let entries = entries_from(stage.covenant.log().as_ref(), operator_log(), 0).await?;
+    let told = entries
+        .iter()
+        .filter(|entry| entry.leaf.action == Action::ClockStepped);
+    Ok(told.count())
 }
 
 async fn sweep(stage: &Stage) -> Outcome<Swept> {
@@ -51,6 +63,9 @@ async fn a_jump_of_400_days_deletes_nothing_and_a_jump_back_goes_on() -> Outcome
         (0, 0, 0),
         "{swept:?}"
     );
+
+    // Told of once, however many sweeps there were.
+    assert_eq!(told(&stage).await?, 1);
 
     // Right again: backups are not postponed by what was planned in the wrong year.
     stage.clock.step(deleted + Duration::hours(3));

@@ -22,6 +22,8 @@ mod broken;
 #[cfg(test)]
 mod common;
 #[cfg(test)]
+mod many_at_once_lose_nothing;
+#[cfg(test)]
 mod one_record_goes_the_whole_way;
 #[cfg(test)]
 mod what_is_refused_changes_nothing;

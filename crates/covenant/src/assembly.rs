@@ -45,6 +45,9 @@ const PLATFORM: Uuid = Uuid::from_u128(0x636f_7665_6e61_6e74_2f70_6c61_7466_6f72
 /// What the store calls a file that was on its way to become a tenant's.
 const UNFINISHED: &str = "unfinished";
 
+/// Handles on tenants' outboxes that are open at once, about; ours, as few as stores of tenants.
+const FEEDS_MAX: usize = 50;
+
 /// What a deployment is started with.
 #[derive(Debug)]
 pub struct Settings {
@@ -109,6 +112,8 @@ pub(crate) struct Parts {
     writers: Mutex<BTreeMap<TenantId, Arc<RwLock<()>>>>,
     /// Tenants whose outbox may hold something.
     dirty: Mutex<BTreeSet<TenantId>>,
+    /// Held while outboxes are drained, and while a store is removed or replaced.
+    draining: tokio::sync::Mutex<()>,
     /// Handles on tenants' outboxes.
     feeds: Mutex<BTreeMap<TenantId, Db>>,
 }
@@ -281,6 +286,7 @@ impl Covenant {
             failed_bins: Mutex::default(),
             writers: Mutex::default(),
             dirty: Mutex::new(known.into_iter().map(|(tenant, _)| tenant).collect()),
+            draining: tokio::sync::Mutex::default(),
             feeds: Mutex::default(),
         };
         Ok(Self {
@@ -365,24 +371,32 @@ impl Covenant {
     // clause: R-20
     pub async fn sequence(&self) -> Result<(), Error> {
         let parts = self.parts();
+        let _alone = parts.draining.lock().await;
         // Taken before the outboxes are read: who writes meanwhile marks its tenant again.
         let dirty = Marks {
             parts,
             tenants: std::mem::take(&mut *lock(&parts.dirty)),
         };
-        let mut feeds = vec![Feed::new(parts.control.clone(), Serves::All)];
-        for tenant in &dirty.tenants {
-            if let Some(db) = parts.feed(*tenant).await? {
-                feeds.push(Feed::new(db, Serves::Tenant(*tenant)));
+        let all: Vec<TenantId> = dirty.tenants.iter().copied().collect();
+        let mut heads = Heads::new();
+        // The control outbox is drained even when no tenant wrote.
+        let none: &[TenantId] = &[];
+        for some in all.chunks(FEEDS_MAX).chain(all.is_empty().then_some(none)) {
+            let mut feeds = vec![Feed::new(parts.control.clone(), Serves::All)];
+            for tenant in some {
+                if let Some(db) = parts.feed(*tenant).await? {
+                    feeds.push(Feed::new(db, Serves::Tenant(*tenant)));
+                }
             }
+            parts.log.drain(&feeds).await?;
+            drop(feeds);
+            parts.close_idle_feeds(some).await;
         }
-        parts.log.drain(&feeds).await?;
         parts
             .log
             .publish_heads(&parts.host, &parts.log_keys)
             .await?;
-        let mut heads = Heads::new();
-        for tenant in &dirty.tenants {
+        for tenant in &all {
             heads.insert(*tenant, parts.log.head(log_of(*tenant)).await?);
         }
         control::keep_heads(&parts.control, &heads).await?;
@@ -446,11 +460,35 @@ impl Parts {
         Ok(Some(db))
     }
 
-    /// Closes the handle on a tenant's outbox, before its store is removed or replaced.
-    pub(crate) async fn close_feed(&self, tenant: TenantId) {
+    /// Closes the handle on a tenant's outbox, before its store is removed or replaced; none is
+    /// opened while the guard lives.
+    pub(crate) async fn close_feed(&self, tenant: TenantId) -> tokio::sync::MutexGuard<'_, ()> {
+        let alone = self.draining.lock().await;
         let taken = lock(&self.feeds).remove(&tenant);
         if let Some(db) = taken {
             db.close().await;
+        }
+        alone
+    }
+
+    /// Closes handles on outboxes that were not just drained, until few enough are open.
+    async fn close_idle_feeds(&self, drained: &[TenantId]) {
+        loop {
+            let idle = {
+                let mut feeds = lock(&self.feeds);
+                let idle = feeds
+                    .keys()
+                    .find(|tenant| !drained.contains(tenant))
+                    .copied();
+                match idle {
+                    Some(tenant) if feeds.len() > FEEDS_MAX => feeds.remove(&tenant),
+                    _ => None,
+                }
+            };
+            match idle {
+                Some(db) => db.close().await,
+                None => return,
+            }
         }
     }
 }

@@ -186,8 +186,9 @@ impl Covenant {
         let scope = self
             .enter::<Maintain>(&caller, tenant, AccessAction::StoreRemove)
             .await?;
-        parts.close_feed(tenant).await;
+        let undrained = parts.close_feed(tenant).await;
         scope.remove(parts.tenants.as_ref()).await?;
+        drop(undrained);
         self.remove_objects(&scope).await?;
         let change = RegistryChange::Purge;
         parts

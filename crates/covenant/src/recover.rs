@@ -123,12 +123,11 @@ impl Covenant {
             .enter::<Maintain>(&service, tenant, AccessAction::StoreRestore)
             .await?;
         self.put_objects_back(&scope, &folder.join(OBJECTS)).await?;
-        parts.close_feed(tenant).await;
+        let undrained = parts.close_feed(tenant).await;
         scope
             .replace(parts.tenants.as_ref(), &copy_file(folder))
             .await?;
-        // A drain may have opened the old file again meanwhile.
-        parts.close_feed(tenant).await;
+        drop(undrained);
         let event = Event::new(
             self.mint()?,
             now,

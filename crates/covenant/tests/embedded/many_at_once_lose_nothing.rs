@@ -7,7 +7,9 @@ use covenant::{Covenant, Error, Wraps};
 use covenant_core::{Action, TenantId};
 use tenant_isolation::{Caller, ServiceKind};
 
-use crate::common::{Outcome, Stage, admin, admin_id, covered, files, full, item, profile, tenant};
+use crate::common::{
+    Outcome, Stage, admin, admin_id, covered, files, full, item, plain, profile, tenant,
+};
 
 /// Records that each writer writes.
 const EACH: u32 = 12;
@@ -100,4 +102,31 @@ async fn a_restore_in_place_comes_between_two_writes_and_not_into_one() -> Outco
     assert_eq!(files(&covenant.layout().objects())?.len(), 1);
     assert!(covenant.log().head(log_of(me)).await?.size > 0);
     Ok(())
+}
+
+#[tokio::test]
+async fn more_tenants_than_are_open_at_once() -> Outcome {
+    let mut stage = Stage::with(profile("immidb")?, Wraps::default()).await?;
+    for number in 1..=60 {
+        stage
+            .covenant
+            .create_tenant(tenant(number), admin_id(number))
+            .await?;
+        let who = admin(number);
+        stage
+            .covenant
+            .put(&who, tenant(number), &item("one")?, &plain("one"))
+            .await?;
+    }
+    stage.restart(Wraps::default()).await?;
+    stage.covenant.sequence().await?;
+    for number in 1..=60 {
+        let log = stage.covenant.log().as_ref();
+        let entries = entries_from(log, log_of(tenant(number)), 0).await?;
+        let created = entries
+            .iter()
+            .filter(|entry| entry.leaf.action == Action::RecordCreated);
+        assert_eq!(created.count(), 1, "tenant {number}");
+    }
+    covered(&stage).await
 }

@@ -8,7 +8,7 @@ use sql_store::{Args, Db, Mode, SqliteOptions, SqliteProfile};
 use time::{Duration, UtcDateTime};
 
 use crate::common::{
-    Outcome, Stage, admin, admin_id, full, item, plain, profile, sightings, tenant,
+    Outcome, Stage, admin, admin_id, copy_database, full, item, plain, profile, sightings, tenant,
 };
 
 /// The instant at which a record of a restored copy was deleted; `None` when it is not there.
@@ -100,27 +100,6 @@ async fn the_last_word_on_every_record_counts() -> Outcome {
     Ok(())
 }
 
-/// Copies the log's database aside, or back.
-fn copy(from: &std::path::Path, to: &std::path::Path) -> Outcome {
-    for side in ["", "-wal", "-shm"] {
-        let (from, to) = (beside(from, side), beside(to, side));
-        match std::fs::remove_file(&to) {
-            Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(error.into()),
-            _ => {}
-        }
-        if from.exists() {
-            std::fs::copy(from, to)?;
-        }
-    }
-    Ok(())
-}
-
-fn beside(file: &std::path::Path, side: &str) -> std::path::PathBuf {
-    let mut name = file.as_os_str().to_owned();
-    name.push(side);
-    name.into()
-}
-
 /// What a restore says after the log was put back to what it was before (`Before`) or after
 /// (`After`) the backup, and a deletion since.
 async fn rolled_back(when: When) -> Outcome<Result<usize, Error>> {
@@ -134,18 +113,18 @@ async fn rolled_back(when: When) -> Outcome<Result<usize, Error>> {
     );
     stage.covenant.sequence().await?;
     if when == When::Before {
-        copy(&log, &aside)?;
+        copy_database(&log, &aside)?;
     }
     let snapshot = stage.covenant.back_up(me).await?;
     stage.covenant.sequence().await?;
     if when == When::After {
-        copy(&log, &aside)?;
+        copy_database(&log, &aside)?;
     }
     stage.covenant.delete(&who, me, &id).await?;
     stage.covenant.sequence().await?;
     stage.covenant.log().db().close().await;
     if when != When::Never {
-        copy(&aside, &log)?;
+        copy_database(&aside, &log)?;
     }
     stage.restart(Wraps::default()).await?;
     Ok(match stage.covenant.restore_beside(me, snapshot.id).await {

@@ -5,7 +5,9 @@ use covenant::{StartError, Wraps};
 use covenant_core::Clock as _;
 use sql_store::{Args, Db, Mode, SqliteOptions, SqliteProfile};
 
-use crate::common::{Outcome, Stage, admin, admin_id, covered, item, plain, tenant};
+use crate::common::{
+    Outcome, Stage, admin, admin_id, copy_database, covered, item, plain, remove_database, tenant,
+};
 
 #[tokio::test]
 async fn a_store_that_could_not_be_made_is_made_later() -> Outcome {
@@ -88,22 +90,22 @@ async fn another_tenants_store_is_refused() -> Outcome {
     let layout = stage.covenant.layout();
     let other = layout.tenant_file(stage.covenant.region(), tenant(2));
     let (file, aside) = (stage.file(), stage.folder.path().join("aside"));
-    std::fs::rename(&file, &aside)?;
-    std::fs::copy(&other, &file)?;
+    copy_database(&file, &aside)?;
+    copy_database(&other, &file)?;
     let refused = stage.start(Wraps::default()).await?;
     assert!(
         matches!(refused, Err(StartError::Store { .. })),
         "{refused:?}"
     );
     // A store that is lost is not made anew.
-    std::fs::remove_file(&file)?;
+    remove_database(&file)?;
     let refused = stage.start(Wraps::default()).await?;
     assert!(
         matches!(refused, Err(StartError::Store { .. })),
         "{refused:?}"
     );
     assert!(!file.exists());
-    std::fs::rename(&aside, &file)?;
+    copy_database(&aside, &file)?;
     stage.restart(Wraps::default()).await
 }
 

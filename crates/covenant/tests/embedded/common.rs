@@ -252,3 +252,34 @@ pub(crate) async fn verified(stage: &Stage) -> Outcome {
     assert!(report.head().size > 0, "an empty log proves nothing");
     Ok(())
 }
+
+/// Copies a database with what lies beside it, over what was there.
+pub(crate) fn copy_database(from: &Path, to: &Path) -> Outcome {
+    remove_database(to)?;
+    for side in SIDES {
+        if beside(from, side).exists() {
+            std::fs::copy(beside(from, side), beside(to, side))?;
+        }
+    }
+    Ok(())
+}
+
+/// Removes a database with what lies beside it.
+pub(crate) fn remove_database(file: &Path) -> Outcome {
+    for side in SIDES {
+        match std::fs::remove_file(beside(file, side)) {
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(error.into()),
+            _ => {}
+        }
+    }
+    Ok(())
+}
+
+/// What SQLite keeps beside a database file, and the file itself.
+const SIDES: [&str; 3] = ["", "-wal", "-shm"];
+
+fn beside(file: &Path, side: &str) -> PathBuf {
+    let mut name = file.as_os_str().to_owned();
+    name.push(side);
+    name.into()
+}

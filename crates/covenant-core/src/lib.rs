@@ -2,9 +2,10 @@
 //!
 //! To name things use [`TenantId`], [`EventId`], [`ItemId`], [`ClauseId`], [`Region`]; to take time
 //! and chance as arguments use [`Clock`] and [`Random`]; to compute a period in every admissible
-//! reading use [`Period`] and [`Reading`]; to record a fact use [`Event`] and an [`EventSink`]; to
-//! seal bytes use a [`Sealer`] and the [`Place`] it binds; to sign text use a [`NoteSigner`], and
-//! the `note` and `statement` modules (feature `digest`).
+//! reading use [`Period`] and [`Reading`]; to prove that promises about time can all be kept use
+//! [`network`]; to record a fact use [`Event`] and an [`EventSink`]; to seal bytes use a [`Sealer`]
+//! and the [`Place`] it binds; to sign text use a [`NoteSigner`], and the `note` and `statement`
+//! modules (feature `digest`).
 //!
 //! The crate has no I/O, no async runtime and no global state. Traits with asynchronous methods
 //! return [`BoxFuture`], so that every one of them is object-safe and its futures are `Send`.
@@ -37,6 +38,7 @@ pub mod digest;
 pub mod event;
 mod id;
 pub mod log_safe;
+pub mod network;
 #[cfg(feature = "digest")]
 pub mod note;
 pub mod outbox;

@@ -148,6 +148,15 @@ impl Zone {
             .unwrap_or(UtcDateTime::MAX)
     }
 
+    /// Seconds east of UTC, when no date can change them; `None` for a zone by name.
+    pub(crate) const fn fixed_secs(&self) -> Option<i32> {
+        match &self.0 {
+            Kind::Fixed(secs) => Some(*secs),
+            #[cfg(feature = "zones")]
+            Kind::Named(_) => None,
+        }
+    }
+
     /// Largest less smallest offset since 1970.
     pub(crate) fn offset_spread_secs(&self) -> u32 {
         match &self.0 {

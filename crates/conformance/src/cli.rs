@@ -16,7 +16,7 @@ use time::UtcDateTime;
 use crate::evidence::{Log, write_atomically};
 use crate::expected::Expected;
 use crate::progress::Progress;
-use crate::report::{DocumentReport, Exit, Report, RunFacts, SourceState, Tree, json, terminal};
+use crate::report::{DocumentReport, Exit, Report, RunFacts, SourceState, Tree, files, terminal};
 use crate::runner::{Options, Outcome, full_id, run};
 use crate::scenario::CATALOGUE;
 use crate::status::{Status, Technical};
@@ -153,11 +153,10 @@ pub fn main_with(
         },
     };
     report.exit = command.exit(&report, &outcome)?;
-    let text = json::print(&report, &options);
-    if let Err(error) = write_atomically(&args.out.join("report.json"), text.as_bytes()) {
+    if let Err(error) = files::publish(&args.out, &report, &options, &outcome.evidence) {
         writeln!(
             command.err,
-            "conformance: the report could not be written: {error}"
+            "conformance: the reports could not be written: {error}"
         )?;
         return Ok(4);
     }

@@ -12,7 +12,13 @@ use crate::status::Status;
 use crate::subject::SubjectInfo;
 use crate::verdict::ClauseVerdict;
 
+pub mod files;
+pub mod html;
 pub mod json;
+pub mod junit;
+pub mod markup;
+pub mod oscal;
+mod svg;
 pub mod terminal;
 
 /// The format of `report.json`.

@@ -105,7 +105,7 @@ fn append(text: &mut String, part: &str) {
 }
 
 /// Line numbers, runs of neighbours as one: `l.54-57`, `l.5,17`.
-fn spans(lines: &[u32]) -> String {
+pub(super) fn spans(lines: &[u32]) -> String {
     let mut spans: Vec<(u32, u32)> = Vec::new();
     for line in lines {
         match spans.last_mut() {
@@ -125,7 +125,12 @@ fn spans(lines: &[u32]) -> String {
 
 /// The observed length of the worst case, in its three largest units.
 fn span(worst: &Margin) -> String {
-    let mut rest = worst.observed_seconds.unsigned_abs();
+    length(worst.observed_seconds.unsigned_abs())
+}
+
+/// Seconds in days, hours, minutes and seconds.
+pub(super) fn length(secs: u64) -> String {
+    let mut rest = secs;
     let mut text = String::new();
     for (unit, secs) in [("d", 86_400_u64), ("h", 3_600), ("m", 60), ("s", 1)] {
         let count = rest.checked_div(secs).unwrap_or(0);

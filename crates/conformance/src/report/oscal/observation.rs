@@ -1,0 +1,142 @@
+//! Observations: what was tested, what a person said, and what is only recorded.
+
+use uuid::Uuid;
+
+use super::{map, parameter, props, text, uuid};
+use crate::evidence::{Line, instant, rfc3339};
+use crate::json::Json;
+use crate::report::Report;
+use crate::status::Status;
+use crate::verdict::{ClauseVerdict, Given, ScenarioVerdict};
+
+/// The observations of a clause, each with its UUID.
+pub(super) fn of_clause(
+    report: &Report,
+    clause: &str,
+    verdict: &ClauseVerdict,
+    lines: &[Line],
+) -> Vec<(Uuid, Json)> {
+    if verdict.status == Status::Informational {
+        return vec![discovery(report, clause, verdict)];
+    }
+    let scenarios = verdict.technical.iter().flat_map(|part| &part.scenarios);
+    let mut made: Vec<_> = scenarios
+        .filter(|scenario| scenario.outcome.is_some())
+        .map(|scenario| test(report, clause, (verdict, scenario), lines))
+        .collect();
+    let given = verdict
+        .attestation
+        .as_ref()
+        .and_then(|part| part.given.as_ref());
+    made.extend(given.map(|given| word(clause, given)));
+    made
+}
+
+fn test(
+    report: &Report,
+    clause: &str,
+    (verdict, scenario): (&ClauseVerdict, &ScenarioVerdict),
+    lines: &[Line],
+) -> (Uuid, Json) {
+    let id = uuid(&format!("observation/{clause}/{}", scenario.id));
+    let outcome = scenario.outcome.map_or("", |outcome| outcome.name());
+    let superseded = if verdict.status == Status::Superseded {
+        Status::Superseded.name()
+    } else {
+        ""
+    };
+    let at = |instant: Option<_>| instant.map(rfc3339).unwrap_or_default();
+    let json = map([
+        ("uuid", Json::text(id)),
+        ("title", text(format!("{} for {clause}", scenario.id))),
+        (
+            "description",
+            text(format!(
+                "{} under virtual time, on a sound system and on sabotaged ones: {outcome}",
+                scenario.id
+            )),
+        ),
+        (
+            "props",
+            props([
+                ("Rule_Id", clause.to_owned()),
+                ("Check_Id", scenario.id.clone()),
+                ("Parameter_Id", parameter(verdict, scenario)),
+                ("outcome", outcome.to_owned()),
+                ("status", superseded.to_owned()),
+                ("seed", scenario.seed.to_string()),
+                ("checks", scenario.checks.to_string()),
+                ("virtual-from", at(scenario.from)),
+                ("virtual-until", at(scenario.until)),
+            ]),
+        ),
+        ("methods", Json::texts(["TEST"])),
+        ("types", Json::texts(["finding"])),
+        (
+            "relevant-evidence",
+            Json::List(evidence(clause, scenario, lines)),
+        ),
+        ("collected", instant(report.run.finished)),
+    ]);
+    (id, json)
+}
+
+/// The lines of the evidence file that belong to the scenario, counted from 1.
+fn evidence(clause: &str, scenario: &ScenarioVerdict, lines: &[Line]) -> Vec<Json> {
+    let ours = |line: &Line| line.clause == clause && line.scenario == scenario.id;
+    let numbered = (1_u64..).zip(lines).filter(|(_, line)| ours(line));
+    numbered
+        .map(|(number, line)| {
+            let subject = line.sabotage.map_or("sound", |sabotage| sabotage.name());
+            let outcome = line.outcome.name();
+            Json::map([
+                ("href", Json::text(format!("evidence.jsonl#L{number}"))),
+                ("description", text(format!("{subject}: {outcome}"))),
+            ])
+        })
+        .collect()
+}
+
+fn word(clause: &str, given: &Given) -> (Uuid, Json) {
+    let Given {
+        owner,
+        signed_on,
+        expires,
+        evidence,
+    } = given;
+    let id = uuid(&format!("observation/{clause}/attestation"));
+    let json = map([
+        ("uuid", Json::text(id)),
+        ("title", text(format!("the word on {clause}"))),
+        (
+            "description",
+            text("a person answers for the part that no test can prove"),
+        ),
+        (
+            "props",
+            props([
+                ("owner", owner.clone()),
+                ("evidence-sha256", evidence.to_string()),
+            ]),
+        ),
+        ("methods", Json::texts(["EXAMINE"])),
+        ("types", Json::texts(["finding"])),
+        ("collected", instant(signed_on.midnight().as_utc())),
+        ("expires", instant(*expires)),
+    ]);
+    (id, json)
+}
+
+fn discovery(report: &Report, clause: &str, verdict: &ClauseVerdict) -> (Uuid, Json) {
+    let id = uuid(&format!("observation/{clause}/discovery"));
+    let json = map([
+        ("uuid", Json::text(id)),
+        ("title", text(format!("{clause} is recorded, not scored"))),
+        ("description", text(&verdict.clause.says)),
+        ("props", props([("Rule_Id", clause.to_owned())])),
+        ("methods", Json::texts(["EXAMINE"])),
+        ("types", Json::texts(["discovery"])),
+        ("collected", instant(report.run.finished)),
+    ]);
+    (id, json)
+}

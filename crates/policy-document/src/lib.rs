@@ -11,6 +11,8 @@
 //!   [`Document::coverage`].
 //! - To ask what may not be accepted today use [`Document::check`].
 //! - To take a figure use [`Clause::bound`], [`Clause::figure`] and [`Clause::declared`].
+//! - To watch a history of events use [`Document::monitors`]; for a pattern of your own
+//!   [`Monitor::new`].
 //! - To see where data lies use [`Document::stores`] and [`Document::keys`].
 //!
 //! ```
@@ -65,6 +67,7 @@ mod deviation;
 mod document;
 mod error;
 mod figure;
+pub mod monitor;
 mod name;
 mod read;
 pub mod source;
@@ -81,6 +84,7 @@ pub use document::{
 };
 pub use error::{DocumentError, ErrorKind, Position};
 pub use figure::{Bound, Declared, DeclaredValue, Figure, Per, State};
+pub use monitor::{Judgement, Monitor, MonitorError, Observed, Pattern};
 pub use name::{NAME_LEN_BYTES_MAX, Name, NameError, Token, TokenError};
 pub use source::{Coverage, LineReport, LineState, SourceReport};
 pub use store::{Cadence, Class, Erase, Key, KeyDeath, Store, StoreKind};

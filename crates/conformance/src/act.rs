@@ -389,6 +389,12 @@ pub struct SealingSeen {
     pub layers: Vec<LayerSeen>,
     /// Whether the root of the outermost layer, alone, gives the content.
     pub outer_alone: Opening,
+    /// The column that holds the value, as `table.column`; for a file, the store's name.
+    pub column: String,
+    /// Every column of content that the live schema has, as `table.column`.
+    pub content_columns: Vec<String>,
     /// Columns of content that the live schema declares plain, as `table.column: reason`.
     pub plain_columns: Vec<String>,
+    /// Columns of the live schema that nothing declares, as `table.column`.
+    pub undeclared_columns: Vec<String>,
 }

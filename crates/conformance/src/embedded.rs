@@ -3,6 +3,7 @@
 
 mod acts;
 mod look;
+mod schema;
 mod trail;
 mod wraps;
 
@@ -13,9 +14,7 @@ use std::sync::{Arc, Mutex};
 use backup_engine::testing::Faults;
 use covenant::{Covenant, Profile, Session, Settings};
 use covenant_core::testing::SeededRandom;
-use covenant_core::{
-    BoxFuture, Clock, Event, ItemId, ManualClock, RegionSet, SnapshotId, TenantId, UserId,
-};
+use covenant_core::{BoxFuture, Clock, Event, ItemId, ManualClock, RegionSet, TenantId, UserId};
 use policy_document::Document;
 use sql_store::Durability;
 use tempfile::TempDir;
@@ -122,6 +121,8 @@ struct Embedded {
     switches: Switches,
     next_due: Option<UtcDateTime>,
     folder: TempDir,
+    /// What somebody copied from the depot while it lay there.
+    stolen: TempDir,
 }
 
 impl Embedded {
@@ -162,6 +163,7 @@ impl Embedded {
             switches,
             next_due: None,
             folder,
+            stolen: tempfile::tempdir().map_err(not_started)?,
         })
     }
 
@@ -289,15 +291,5 @@ fn not_started(error: impl std::error::Error + Send + Sync + 'static) -> BuildEr
     BuildError::NotStarted {
         reason: error.to_string(),
         source: Some(Box::new(error)),
-    }
-}
-
-/// A snapshot as scenarios see it. The clock stands still during a session, so its consistent point
-/// is the instant at which it completed.
-const fn snapshot_seen(id: SnapshotId, completed: UtcDateTime) -> crate::act::SnapshotSeen {
-    crate::act::SnapshotSeen {
-        id,
-        consistent_at: completed,
-        completed_at: completed,
     }
 }

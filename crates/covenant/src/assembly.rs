@@ -341,12 +341,21 @@ impl Covenant {
     /// [`StartError`].
     #[cfg(feature = "testing")]
     pub async fn engine_on(&self, keys: Arc<dyn VaultKeys>) -> Result<Engine, StartError> {
+        self.engine_over(&self.parts().layout.depot(), keys).await
+    }
+
+    /// Likewise, over a copy of the depot that lies elsewhere.
+    ///
+    /// # Errors
+    /// [`StartError`].
+    #[cfg(feature = "testing")]
+    pub async fn engine_over(
+        &self,
+        depot: &std::path::Path,
+        keys: Arc<dyn VaultKeys>,
+    ) -> Result<Engine, StartError> {
         let parts = self.parts();
-        let depot = stores::depot(
-            &parts.layout.depot(),
-            parts.region.clone(),
-            parts.durability,
-        )?;
+        let depot = stores::depot(depot, parts.region.clone(), parts.durability)?;
         Ok(Engine::new(backup_engine::Parts {
             repo: repo(&derived(&parts.keys, b"covenant/repo/v1").await?),
             depot: Arc::new(depot),

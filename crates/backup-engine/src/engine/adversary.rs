@@ -1,7 +1,10 @@
 //! What an adversary sees who holds every byte of the depot and some roots: for tests and for the
 //! scenarios of `conformance`. Dates and the key service are passed by.
 
+use std::collections::BTreeSet;
+
 use covenant_core::Secret;
+use covenant_core::digest::Digest;
 
 use super::Engine;
 use crate::domain::{Domain, Epoch};
@@ -36,7 +39,7 @@ impl Engine {
         seal: &Secret<[u8; 32]>,
     ) -> Result<Vec<Secret<Vec<u8>>>, BackupError> {
         let mut opened = Vec::new();
-        let mut seen = std::collections::BTreeSet::new();
+        let mut seen = BTreeSet::new();
         for (snapshot, key) in self.stored(domain).await? {
             if snapshot.epoch != epoch {
                 continue;
@@ -55,5 +58,29 @@ impl Engine {
             }
         }
         Ok(opened)
+    }
+
+    /// SHA-256 of every chunk key that this sealing key leads to in the epoch's vault: two vaults
+    /// have none in common, or the root of one opens chunks of the other.
+    ///
+    /// # Errors
+    /// [`BackupError`] when the depot fails.
+    pub async fn chunk_keys(
+        &self,
+        domain: &Domain,
+        epoch: Epoch,
+        seal: &Secret<[u8; 32]>,
+    ) -> Result<BTreeSet<Digest>, BackupError> {
+        let mut keys = BTreeSet::new();
+        for (snapshot, key) in self.stored(domain).await? {
+            if snapshot.epoch != epoch {
+                continue;
+            }
+            match self.open_snapshot(&key, seal).await {
+                Err(BackupError::Corrupt { .. }) => {}
+                other => keys.extend(other?.entries.iter().map(|entry| Digest::of(&entry.key))),
+            }
+        }
+        Ok(keys)
     }
 }

@@ -2,20 +2,23 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use backup_engine::BackupError;
+use backup_engine::{BackupError, Snapshot};
 use covenant::{Covenant, Error, NewRecord, Written};
-use covenant_core::{ItemId, SnapshotId};
+use covenant_core::event::Datum;
+use covenant_core::{Action, ItemId, SnapshotId, TenantId};
 use crypto_envelope::backend::MemoryBackend;
 use crypto_envelope::store::MemoryStore;
 use crypto_envelope::{Keys, KeysOptions};
 use std::sync::{Arc, PoisonError};
 
-use super::{Embedded, Home, snapshot_seen};
+use super::{Embedded, Home, trail};
 use crate::act::{
-    Act, Cadence, DepotFault, KeysAtHand, PutSeen, Reader, Record, RecordSeen, Seen, Tenant,
+    Act, Cadence, DepotFault, KeysAtHand, PutSeen, Reader, Record, RecordSeen, Seen, SnapshotSeen,
+    Tenant,
 };
 use crate::canary::Canary;
-use crate::subject::Refusal;
+use crate::subject::{Refusal, SubjectError};
+use time::UtcDateTime;
 
 impl Embedded {
     pub(super) async fn do_act(&mut self, act: &Act) -> Result<Seen, Refusal> {
@@ -96,14 +99,19 @@ impl Embedded {
             Act::BackUp { tenant } => {
                 let home = self.home(*tenant)?;
                 let made = self.covenant.back_up(home.id).await.map_err(refusal)?;
-                Ok(Seen::Snapshot(snapshot_seen(made.id, made.completed)))
+                self.steal_depot().map_err(Refusal::failed)?;
+                let told = self.consistent_points(home.id).await?;
+                if !told.contains_key(&ItemId::from(made.id.as_uuid())) {
+                    let what = "the log lacks a backup that was just made";
+                    return Err(Refusal::failed(SubjectError::new(what)));
+                }
+                Ok(Seen::Snapshot(snapshot_seen(&told, &made)))
             }
             Act::ListSnapshots { tenant } => {
                 let home = self.home(*tenant)?;
                 let listed = self.covenant.snapshots(home.id).await.map_err(refusal)?;
-                let seen = listed
-                    .iter()
-                    .map(|made| snapshot_seen(made.id, made.completed));
+                let told = self.consistent_points(home.id).await?;
+                let seen = listed.iter().map(|made| snapshot_seen(&told, made));
                 Ok(Seen::Snapshots(seen.collect()))
             }
             Act::RestoreSnapshot {
@@ -134,6 +142,25 @@ impl Embedded {
             } => self.describe(*tenant, *record, canary).await,
             other => Err(Refusal::Unsupported(other.kind())),
         }
+    }
+
+    /// The consistent point of every backup, as its event in the log tells.
+    async fn consistent_points(
+        &self,
+        tenant: TenantId,
+    ) -> Result<BTreeMap<ItemId, UtcDateTime>, Refusal> {
+        self.covenant.sequence().await.map_err(refusal)?;
+        let events = trail::events(&self.covenant, &[tenant]).await;
+        let events = events.map_err(Refusal::failed)?;
+        let completed = events
+            .into_iter()
+            .filter(|event| event.action == Action::BackupCompleted);
+        let points = completed.filter_map(|event| {
+            let point = event.data.get("consistent_at")?;
+            let Datum::At(point) = point else { return None };
+            Some((event.target.id?, *point))
+        });
+        Ok(points.collect())
     }
 
     async fn create_tenant(&mut self, tenant: Tenant) -> Result<Seen, Refusal> {
@@ -340,6 +367,17 @@ impl Embedded {
             .unwrap_or_else(PoisonError::into_inner) = cadence;
         self.covenant.rebuild_due().await.map_err(refusal)?;
         Ok(Seen::Done)
+    }
+}
+
+/// A backup as scenarios see it. One that is listed and not in the log has no other instant than that
+/// at which it is said to have completed.
+fn snapshot_seen(told: &BTreeMap<ItemId, UtcDateTime>, made: &Snapshot) -> SnapshotSeen {
+    let point = told.get(&ItemId::from(made.id.as_uuid()));
+    SnapshotSeen {
+        id: made.id,
+        consistent_at: point.copied().unwrap_or(made.completed),
+        completed_at: made.completed,
     }
 }
 

@@ -1,7 +1,9 @@
 //! Looking at the stores from outside: raw bytes of every file, what surviving keys open of the
 //! depot, how a value is sealed, and what the triggers counted.
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use audit_log::log_of;
 use backup_engine::testing::SEAL_INFO;
@@ -16,6 +18,7 @@ use sql_store::{Args, Db, Mode, SqliteOptions, SqliteProfile};
 
 use super::Embedded;
 use super::acts::refusal;
+use super::schema::Columns;
 use crate::act::{CoverageSeen, LayerSeen, Opening, Record, SealingSeen, Seen, Tenant, VaultSeen};
 use crate::canary::{Canary, Sight, Sightings, Store, occurrences, salts_in};
 use crate::subject::{Refusal, SubjectError};
@@ -28,6 +31,7 @@ impl Embedded {
     pub(super) async fn look(&mut self, canary: &Canary) -> Result<Sightings, SubjectError> {
         let layout = self.covenant.layout();
         let mut sightings = Sightings::new();
+        let mut seen = BTreeSet::new();
         let stores = [
             (Store::Rows, layout.tenants()),
             (Store::Objects, layout.objects()),
@@ -39,31 +43,53 @@ impl Embedded {
             let mut files = Vec::new();
             walk(&folder, &mut files).map_err(SubjectError::from_source)?;
             raw(&mut sightings, store, &files, canary)?;
+            seen.extend(files);
         }
         let beside = |file: PathBuf| retention_policy::scan::sqlite_files(&file).to_vec();
-        raw(
-            &mut sightings,
-            Store::Audit,
-            &beside(layout.audit()),
-            canary,
-        )?;
-        raw(
-            &mut sightings,
-            Store::Other,
-            &beside(layout.control()),
-            canary,
-        )?;
-        raw(&mut sightings, Store::Other, &beside(layout.keys()), canary)?;
-        self.look_into_vaults(&mut sightings, canary).await?;
+        let audit = beside(layout.audit());
+        raw(&mut sightings, Store::Audit, &audit, canary)?;
+        seen.extend(audit);
+        // Whatever else lies there, whoever put it there.
+        let mut rest = Vec::new();
+        walk(self.folder.path(), &mut rest).map_err(SubjectError::from_source)?;
+        rest.retain(|file| !seen.contains(file));
+        raw(&mut sightings, Store::Other, &rest, canary)?;
+        let keys: Arc<dyn VaultKeys> = self.covenant.keys().clone();
+        let copy = self.covenant.engine_over(self.stolen.path(), keys).await;
+        let copy = copy.map_err(SubjectError::from_source)?;
+        let depot = self.adversary().await.map_err(SubjectError::from_source)?;
+        for (store, engine) in [(Store::Backups, depot), (Store::Replica, copy)] {
+            self.look_into_vaults(&mut sightings, store, &engine, canary)
+                .await?;
+        }
         Ok(sightings)
+    }
+
+    /// Takes a copy of what lies at the depot, as somebody would who means to open it later.
+    pub(super) fn steal_depot(&self) -> std::io::Result<()> {
+        let depot = self.covenant.layout().depot();
+        let mut files = Vec::new();
+        walk(&depot, &mut files)?;
+        for file in files {
+            let Ok(path) = file.strip_prefix(&depot) else {
+                continue;
+            };
+            let copy = self.stolen.path().join(path);
+            if let Some(folder) = copy.parent() {
+                std::fs::create_dir_all(folder)?;
+            }
+            std::fs::copy(&file, &copy)?;
+        }
+        Ok(())
     }
 
     async fn look_into_vaults(
         &self,
         sightings: &mut Sightings,
+        store: Store,
+        engine: &Engine,
         canary: &Canary,
     ) -> Result<(), SubjectError> {
-        let engine = self.adversary().await.map_err(SubjectError::from_source)?;
         let roots = self.covenant.keys().surviving_roots().await;
         let roots = roots.map_err(SubjectError::from_source)?;
         for home in self.homes.values() {
@@ -87,7 +113,7 @@ impl Embedded {
                         let marks = occurrences(plain.expose(), canary.marker());
                         let salts = salts_in(plain.expose(), canary.salts());
                         let found = marks.saturating_add(salts);
-                        sightings.add_found(Store::Backups, Sight::Opened, found);
+                        sightings.add_found(store, Sight::Opened, found);
                     }
                 }
             }
@@ -96,7 +122,7 @@ impl Embedded {
     }
 
     async fn adversary(&self) -> Result<Engine, covenant::StartError> {
-        let keys: std::sync::Arc<dyn VaultKeys> = self.covenant.keys().clone();
+        let keys: Arc<dyn VaultKeys> = self.covenant.keys().clone();
         self.covenant.engine_on(keys).await
     }
 
@@ -167,7 +193,9 @@ impl Embedded {
     pub(super) async fn try_root(&self, vault: VaultId, root_of: VaultId) -> Result<Seen, Refusal> {
         let records = self.vault_records().await?;
         let named = |id| records.iter().find(|(_, _, record)| record.vault == id);
-        let (Some((tenant, epoch, _)), Some((_, _, other))) = (named(vault), named(root_of)) else {
+        let (Some((tenant, epoch, own)), Some((other_tenant, other_epoch, other))) =
+            (named(vault), named(root_of))
+        else {
             return Err(Refusal::denied("no such vault"));
         };
         let roots = self
@@ -176,8 +204,11 @@ impl Embedded {
             .surviving_roots()
             .await
             .map_err(Refusal::failed)?;
-        let root = roots.iter().find(|root| root.version == other.root);
-        let Some(seal) = root.and_then(|root| root.derive(SEAL_INFO)) else {
+        let seal_of = |version| {
+            let root = roots.iter().find(|root| root.version == version);
+            root.and_then(|root| root.derive(SEAL_INFO))
+        };
+        let (Some(seal), Some(own_seal)) = (seal_of(other.root), seal_of(own.root)) else {
             return Ok(Seen::Trial(Opening::Refused));
         };
         let domain = Covenant::domain(self.home(*tenant)?.id).map_err(Refusal::failed)?;
@@ -186,7 +217,16 @@ impl Embedded {
             .plaintexts(&domain, *epoch, &seal)
             .await
             .map_err(Refusal::failed)?;
-        let opening = if opened.is_empty() {
+        // Or with the chunk keys that the other vault's snapshots hold.
+        let other_domain = Covenant::domain(self.home(*other_tenant)?.id);
+        let other_domain = other_domain.map_err(Refusal::failed)?;
+        let theirs = engine.chunk_keys(&other_domain, *other_epoch, &seal).await;
+        let ours = engine.chunk_keys(&domain, *epoch, &own_seal).await;
+        let (theirs, ours) = (
+            theirs.map_err(Refusal::failed)?,
+            ours.map_err(Refusal::failed)?,
+        );
+        let opening = if opened.is_empty() && ours.is_disjoint(&theirs) {
             Opening::Refused
         } else {
             Opening::Opened
@@ -207,7 +247,13 @@ impl Embedded {
             .surviving_roots()
             .await
             .map_err(Refusal::failed)?;
-        let (stored, place, layered) = self.stored(tenant, record, canary).await?;
+        let columns = self.columns(tenant).await?;
+        let Stored {
+            bytes: stored,
+            place,
+            layered,
+            column,
+        } = self.stored(tenant, record, canary).await?;
         let mut layers = Vec::new();
         let mut outer_alone = Opening::Refused;
         let outer = if layered {
@@ -227,22 +273,33 @@ impl Embedded {
         } else if occurrences(&stored, canary.marker()) > 0 {
             outer_alone = Opening::Opened;
         }
-        let plain_columns = Vec::new();
         Ok(Seen::Sealing(SealingSeen {
             layers,
             outer_alone,
-            plain_columns,
+            column: column.to_owned(),
+            content_columns: columns.content,
+            plain_columns: columns.plain,
+            undeclared_columns: columns.undeclared,
         }))
     }
 
-    /// The stored bytes that carry one of the canary's salts, their place, and whether the place is
-    /// one of two layers.
+    async fn columns(&self, tenant: Tenant) -> Result<Columns, Refusal> {
+        let db = self.tenant_db(tenant).await?;
+        let begun = db.begin_with(Mode::ReadOnly, own_tag()).await;
+        let mut tx = begun.map_err(Refusal::failed)?;
+        let columns = Columns::read(&mut tx).await;
+        drop(tx);
+        db.close().await;
+        columns.map_err(Refusal::failed)
+    }
+
+    /// The stored value that carries one of the canary's salts.
     async fn stored(
         &self,
         tenant: Tenant,
         record: Record,
         canary: &Canary,
-    ) -> Result<(Vec<u8>, Place, bool), Refusal> {
+    ) -> Result<Stored, Refusal> {
         let home = self.home(tenant)?;
         let item = home.item(record)?;
         let carries = |bytes: &[u8]| {
@@ -262,7 +319,12 @@ impl Embedded {
         let body = row.bytes("body").map_err(Refusal::failed)?;
         if carries(body) {
             let place = body_place(home.id, item).map_err(Refusal::failed)?;
-            return Ok((body.to_vec(), place, false));
+            return Ok(Stored {
+                bytes: body.to_vec(),
+                place,
+                layered: false,
+                column: "content.body",
+            });
         }
         let sensitive = row
             .opt_bytes("sensitive")
@@ -270,7 +332,12 @@ impl Embedded {
             .unwrap_or_default();
         if carries(sensitive) {
             let place = sensitive_place(home.id, item).map_err(Refusal::failed)?;
-            return Ok((sensitive.to_vec(), place, true));
+            return Ok(Stored {
+                bytes: sensitive.to_vec(),
+                place,
+                layered: true,
+                column: "content.sensitive",
+            });
         }
         let objects = self.covenant.layout().objects();
         let mut files = Vec::new();
@@ -280,11 +347,26 @@ impl Embedded {
             if carries(&bytes) {
                 let path = file.strip_prefix(&objects).map_err(Refusal::failed)?;
                 let place = object_place(home.id, &path.to_string_lossy());
-                return Ok((bytes, place.map_err(Refusal::failed)?, false));
+                return Ok(Stored {
+                    bytes,
+                    place: place.map_err(Refusal::failed)?,
+                    layered: false,
+                    column: "objects",
+                });
             }
         }
         Err(Refusal::denied("no stored value with such a salt"))
     }
+}
+
+/// A stored value.
+struct Stored {
+    bytes: Vec<u8>,
+    place: Place,
+    /// Whether the place is that of two layers.
+    layered: bool,
+    /// The column that holds it, or the store.
+    column: &'static str,
 }
 
 fn layer(root: &SurvivingRoot) -> LayerSeen {
@@ -295,7 +377,8 @@ fn layer(root: &SurvivingRoot) -> LayerSeen {
     }
 }
 
-/// The first root that opens the bytes at the place, and what it opens.
+/// The one root that opens the bytes at the place, and what it opens. Bytes that open under any other
+/// secret too, or at another place, are not sealed under that root, whatever they say: none then.
 fn open_any<'r>(
     roots: &'r [SurvivingRoot],
     place: &Place,
@@ -303,6 +386,18 @@ fn open_any<'r>(
 ) -> Option<(&'r SurvivingRoot, Vec<u8>)> {
     roots.iter().find_map(|root| {
         let opened = open_with(root.root.expose(), root.version, place, sealed).ok()?;
+        let others = roots.iter().filter(|other| other.version != root.version);
+        let opens = |secret| open_with(secret, root.version, place, sealed).is_ok();
+        let elsewhere = place.layered(Layer::Inner, Purpose::Subject);
+        let anywhere = open_with(root.root.expose(), root.version, &elsewhere, sealed).is_ok();
+        if anywhere
+            || others
+                .map(|other| other.root.expose())
+                .chain([&[0; 32]])
+                .any(opens)
+        {
+            return None;
+        }
         Some((root, opened.expose().clone()))
     })
 }

@@ -3,6 +3,8 @@
 //! The marker is searched as it would lie there in clear. That the search looks at the right bytes
 //! is shown by the salts of the sealed values, which it must find in the same place.
 
+use std::collections::BTreeSet;
+
 use covenant_core::BoxFuture;
 
 use super::steps::{Put, TENANT, put, tenant_alone};
@@ -15,7 +17,8 @@ use crate::stage::{Stage, Stop};
 /// The first bytes of every SQLite database file: a copy left in clear carries them.
 const SQLITE_HEADER: &[u8] = b"SQLite format 3\0";
 
-/// No text or blob column shows content; each value opens under a key of the promised length.
+/// No text or blob column shows content, and none is undeclared; each value has a salt of its own and
+/// opens under one key, of the promised length.
 pub(super) const ROWS: Scenario = Scenario {
     id: "at_rest::rows",
     shape: Shape::Words,
@@ -108,10 +111,39 @@ fn rows<'s>(stage: &'s mut Stage<'_>) -> BoxFuture<'s, Result<(), Stop>> {
         for canary in [&kept.body, &kept.sensitive, &new_body] {
             search_sees(stage, canary, Store::Rows).await?;
         }
-        for (record, canary) in [(Record(1), &kept.body), (Record(2), &new_body)] {
-            sealed_as_promised(stage, record, canary).await?;
+        let mut planted = BTreeSet::new();
+        let mut content = BTreeSet::new();
+        for (record, canary) in [
+            (Record(1), &kept.body),
+            (Record(1), &kept.sensitive),
+            (Record(2), &new_body),
+        ] {
+            let sealing = sealed_as_promised(stage, record, canary).await?;
+            let undeclared = sealing.undeclared_columns.join(", ");
+            stage.check("columns that nothing declares", String::new(), undeclared)?;
+            planted.insert(sealing.column);
+            content.extend(sealing.content_columns);
         }
-        sealed_as_promised(stage, Record(1), &kept.sensitive).await
+        let bare: Vec<_> = content.difference(&planted).cloned().collect();
+        stage.premise(
+            "columns of content without a canary",
+            String::new(),
+            bare.join(", "),
+        )?;
+        let all = [
+            &kept.body,
+            &kept.sensitive,
+            &changed.body,
+            &changed.sensitive,
+            &new_body,
+        ];
+        let salts: Vec<_> = all.iter().flat_map(|canary| canary.salts()).collect();
+        let distinct: BTreeSet<_> = salts.iter().collect();
+        stage.check(
+            "distinct salts of so many sealed values",
+            salts.len(),
+            distinct.len(),
+        )
     })
 }
 
@@ -126,7 +158,8 @@ fn attachments<'s>(stage: &'s mut Stage<'_>) -> BoxFuture<'s, Result<(), Stop>> 
             &[Store::Objects, Store::Rows, Store::Audit, Store::Other],
         )?;
         search_sees(stage, &kept.attachment, Store::Objects).await?;
-        sealed_as_promised(stage, Record(1), &kept.attachment).await
+        sealed_as_promised(stage, Record(1), &kept.attachment).await?;
+        Ok(())
     })
 }
 
@@ -237,7 +270,7 @@ async fn sealed_as_promised(
     stage: &mut Stage<'_>,
     record: Record,
     canary: &Canary,
-) -> Result<(), Stop> {
+) -> Result<SealingSeen, Stop> {
     let sealing = sealing(stage, record, canary).await?;
     let sealed = if sealing.layers.is_empty() {
         "in clear"
@@ -245,14 +278,14 @@ async fn sealed_as_promised(
         "sealed"
     };
     stage.check("the stored value", "sealed", sealed)?;
-    stage.note_plain(sealing.plain_columns);
+    stage.note_plain(sealing.plain_columns.iter().cloned());
     if let Some(bits) = stage.brief().key_bits() {
-        for layer in sealing.layers {
+        for layer in &sealing.layers {
             stage.check("bits of the key", bits, layer.key_bits)?;
-            stage.check("cipher", format!("aes-{bits}"), layer.cipher)?;
+            stage.check("cipher", format!("aes-{bits}"), layer.cipher.clone())?;
         }
     }
-    Ok(())
+    Ok(sealing)
 }
 
 async fn sealing(

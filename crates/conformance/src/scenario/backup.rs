@@ -172,6 +172,7 @@ enum Probe {
 
 fn six_months<'s>(stage: &'s mut Stage<'_>) -> BoxFuture<'s, Result<(), Stop>> {
     Box::pin(async move {
+        let before = depot_bytes(stage).await?;
         let taken = three_backups(stage).await?;
         let mut probes = Vec::new();
         for (number, taken) in taken.iter().enumerate() {
@@ -204,8 +205,20 @@ fn six_months<'s>(stage: &'s mut Stage<'_>) -> BoxFuture<'s, Result<(), Stop>> {
         for taken in &taken {
             note_end(stage, taken).await?;
         }
-        Ok(())
+        let after = depot_bytes(stage).await?;
+        stage.check(
+            "bytes at the depot, all backups past their ceiling, as before the first",
+            before,
+            after,
+        )
     })
+}
+
+/// How many bytes lie at the depot.
+async fn depot_bytes(stage: &mut Stage<'_>) -> Result<u64, Stop> {
+    let nothing = stage.canary();
+    let sightings = stage.search(&nothing).await?;
+    Ok(sightings.scanned_bytes(Store::Backups))
 }
 
 /// Three backups on both sides of a civil midnight, each with another body of the same record.

@@ -9,7 +9,7 @@ use super::steps::{
     second_before, tenant_alone,
 };
 use super::{Scenario, Shape, Starts};
-use crate::act::{Act, ActKind, Record, Seen};
+use crate::act::{Act, ActKind, KeysAtHand, Record, Seen, Tenant};
 use crate::canary::{Canary, Sight, Store};
 use crate::sabotage::Sabotage;
 use crate::stage::{Stage, Stop};
@@ -18,6 +18,8 @@ use crate::stage::{Stage, Stop};
 /// fresh file what a faulty purge leaves behind does not show (conformance design, 4.7).
 const CHURN_ROWS: u32 = 20_000;
 const CHURN_DELETES: u32 = 2_000;
+/// A tenant that does nothing but delete one record.
+const QUIET: Tenant = Tenant(2);
 /// How far the wall clock jumps ahead: beyond any bin.
 const JUMP: Duration = Duration::days(400);
 
@@ -172,6 +174,8 @@ fn purged<'s>(stage: &'s mut Stage<'_>) -> BoxFuture<'s, Result<(), Stop>> {
             "not all"
         };
         stage.premise("salts of deleted rows found while in the bin", "all", all)?;
+        let quiet = delete_in_quiet(stage).await?;
+        let quiet_from = stage.now();
         let mut deleted = Vec::new();
         for (number, at) in (1..).zip(around_midnight(stage, Duration::SECOND)) {
             let record = put(stage, TENANT, Record(number)).await?;
@@ -189,6 +193,11 @@ fn purged<'s>(stage: &'s mut Stage<'_>) -> BoxFuture<'s, Result<(), Stop>> {
             stage.pass_until(ceiling).await?;
             if number == 0 {
                 nothing_left(stage, "deleted rows of a database that has lived", &churned).await?;
+                stage.pass_until(stage.brief().ceiling(quiet_from)?).await?;
+                for canary in [&quiet.body, &quiet.sensitive, &quiet.attachment] {
+                    let what = "a record of a tenant that does nothing else";
+                    nothing_left(stage, what, canary).await?;
+                }
             }
             let canaries = [&record.body, &record.sensitive, &record.attachment];
             for (what, canary) in ["body", "sensitive field", "attachment"]
@@ -212,6 +221,30 @@ fn purged<'s>(stage: &'s mut Stage<'_>) -> BoxFuture<'s, Result<(), Stop>> {
         stage.pass_until(second_after(stage.now())).await?;
         nothing_left(stage, "deleted rows of a database that has lived", &churned).await
     })
+}
+
+/// Deletes the one record of a tenant that does nothing else, so that no other work falls due there;
+/// it was backed up and restored before, if the system does that, and no copy of that may stay.
+async fn delete_in_quiet(stage: &mut Stage<'_>) -> Result<Put, Stop> {
+    tenant_alone(stage, QUIET).await?;
+    let record = put(stage, QUIET, Record(1)).await?;
+    match stage.back_up(QUIET).await {
+        Err(Stop::Unsupported(_)) => {}
+        snapshot => {
+            let act = Act::RestoreSnapshot {
+                tenant: QUIET,
+                snapshot: snapshot?.id,
+                keys: KeysAtHand::All,
+            };
+            stage.act(act).await?;
+        }
+    }
+    let act = Act::DeleteRecord {
+        tenant: QUIET,
+        record: Record(1),
+    };
+    stage.done(act).await?;
+    Ok(record)
 }
 
 /// Where the contents of the churned database come from: the same for every run, so that a subject

@@ -138,7 +138,10 @@ fn made_up(act: ActKind) -> Seen {
         ActKind::DescribeSealing => Seen::Sealing(SealingSeen {
             layers: Vec::new(),
             outer_alone: Opening::Refused,
+            column: String::new(),
+            content_columns: Vec::new(),
             plain_columns: Vec::new(),
+            undeclared_columns: Vec::new(),
         }),
         _ => Seen::Done,
     }

@@ -367,7 +367,10 @@ impl Model {
         Seen::Sealing(SealingSeen {
             layers,
             outer_alone,
+            column: String::new(),
+            content_columns: Vec::new(),
             plain_columns: Vec::new(),
+            undeclared_columns: Vec::new(),
         })
     }
 }

@@ -56,7 +56,17 @@ fn status(status: Status) -> String {
 }
 
 fn header(report: &Report) -> String {
+    let open = report.documents.iter().map(|document| {
+        let open = [Status::Broken, Status::Untested, Status::Toothless];
+        open.iter()
+            .map(|status| document.tally(*status))
+            .sum::<u64>()
+    });
+    let open: u64 = open.sum();
     let verdict = match report.exit.code {
+        0 if open > 0 => {
+            "No status is worse than the reviewed one; clauses without proof are listed below."
+        }
         0 => "No reason to refuse.",
         1 => "At least one technical clause is broken, untested or toothless.",
         3 => "At least one document cannot be accepted.",

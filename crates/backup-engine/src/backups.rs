@@ -53,13 +53,16 @@ pub struct CheckReport {
     pub good: Vec<SnapshotId>,
     /// Objects that are missing or not what was stored.
     pub corrupt: Vec<String>,
+    /// Epochs whose vault does not unlock, so that nothing of theirs could be checked.
+    pub locked: Vec<Epoch>,
 }
 
 /// Backs up, restores and lets die.
 ///
 /// # Contract
-/// `run` returns once the snapshot is durable at the depot; a run that fails has committed nothing.
-/// `head` was read from the tenant's audit log before the call. `restore` gives back every byte of
+/// `run` returns once the snapshot is durable at the depot and told of. A run that fails has committed
+/// nothing, except when the depot or the audit log does not say how the last step ended: what
+/// `snapshots` lists is committed, and the next run tells of it first. `head` was read from the tenant's audit log before the call. `restore` gives back every byte of
 /// the source at the consistent point, into an empty folder that stays shut until the erasures since
 /// have been replayed; from the vault's last instant on it refuses. `expire` removes what is left of
 /// a vault that is past its day, refuses any other, and may be repeated.

@@ -21,7 +21,7 @@ pub use objects::{Fsync, ObjectDepot};
 pub enum Created {
     /// It was not there, and is now, durably.
     New,
-    /// The same bytes were there already: an earlier try of ours succeeded.
+    /// The same bytes were there already, durably: an earlier try of ours succeeded.
     AlreadyMine,
     /// Other bytes were there first.
     TakenBy(Bytes),
@@ -34,7 +34,7 @@ pub enum DepotError {
     /// No object of that key.
     #[error("no object {0}")]
     Missing(String),
-    /// The depot cannot be used now; nothing is known to have changed.
+    /// The depot cannot be used now; whether anything changed is not known.
     #[error("the depot is not available")]
     Unavailable(#[source] Box<dyn std::error::Error + Send + Sync>),
 }
@@ -51,11 +51,13 @@ pub struct DepotFacts {
 /// # Contract
 /// `create` returns when the object is durable, and never overwrites. `delete` returns when the
 /// objects are durably gone and reading back says so; a missing one is no error. `list` returns
-/// every key under the prefix, sorted, and nothing that was never created. Keys are those of
+/// every key under the prefix, sorted, and nothing that was never created. A range gives the part of
+/// it that the object has. Keys are those of
 /// [`crate::layout`].
 ///
 /// # Errors
-/// [`DepotError`]; after `Unavailable` the caller reads back before it concludes anything.
+/// [`DepotError`]; after `Unavailable` the caller repeats the call, or reads back, before it concludes
+/// anything.
 ///
 /// # Implementing
 /// Run `testing::depot_suite`.

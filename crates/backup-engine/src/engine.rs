@@ -2,23 +2,23 @@
 
 #[cfg(feature = "testing")]
 mod adversary;
+mod copy;
+mod events;
 mod restore;
 mod session;
 mod vault;
 
+use std::collections::BTreeSet;
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
+use bytes::Bytes;
 use covenant_core::digest::Digest;
-use covenant_core::event::Datum;
-use covenant_core::{
-    Action, ActorContext, BoxFuture, Clock, Event, EventId, EventSink, ItemId, Outcome, Random,
-    Secret, SnapshotId, Target, canon,
-};
+use covenant_core::{BoxFuture, Clock, EventSink, Random, Secret, SnapshotId, VaultId, canon};
 use crypto_envelope::VaultKeys;
 
 use crate::backups::{Backups, CheckReport, Expired, ExpiryItem, Snapshot};
-use crate::depot::Depot;
+use crate::depot::{Created, Depot, DepotError};
 use crate::domain::{Domain, Epoch};
 use crate::error::BackupError;
 use crate::format::snapshot::LogHead;
@@ -56,13 +56,18 @@ pub struct Parts {
 #[derive(Debug)]
 pub struct Engine {
     parts: Parts,
+    /// Domains whose newest snapshot the audit log is known to have been told of.
+    told: Mutex<BTreeSet<DomainName>>,
 }
 
 impl Engine {
     /// An engine of these parts.
     #[must_use]
     pub const fn new(parts: Parts) -> Self {
-        Self { parts }
+        Self {
+            parts,
+            told: Mutex::new(BTreeSet::new()),
+        }
     }
 
     /// The policy it follows.
@@ -74,19 +79,34 @@ impl Engine {
     /// The domain's name in the depot.
     #[must_use]
     pub fn name_of(&self, domain: &Domain) -> DomainName {
+        DomainName(self.derived("covenant/backup/v0/domain", &domain.canonical()))
+    }
+
+    /// The vault that the epoch has, or will have: derived, so that every try to mint it, after a
+    /// crash or by another process, asks for the same root.
+    fn vault_id(&self, domain: &Domain, epoch: Epoch) -> VaultId {
+        let mut place = canon::Writer::new();
+        place
+            .fixed(&self.parts.repo)
+            .bytes(&domain.canonical())
+            .text(&epoch.to_string());
+        VaultId::from_bytes(self.derived("covenant/backup/v0/vault", place.as_bytes()))
+    }
+
+    /// Half of a SHA-256 over the naming key, which has a fixed length, and what is named: the other
+    /// half stays unknown, so that nothing can be extended.
+    fn derived(&self, label: &str, named: &[u8]) -> [u8; 16] {
         let mut place = canon::Writer::new();
         place
             .fixed(self.parts.naming.expose())
-            .text("covenant/backup/v0/domain")
-            .bytes(&domain.canonical());
-        // Half of a SHA-256 over a key of fixed length: the other half stays unknown, so that
-        // nothing can be extended.
-        let derived = Digest::of(place.as_bytes());
+            .text(label)
+            .bytes(named);
+        let place = Secret::new(place.finish());
         let mut name = [0_u8; 16];
         name.iter_mut()
-            .zip(derived.as_bytes())
+            .zip(Digest::of(place.expose()).as_bytes())
             .for_each(|(to, from)| *to = *from);
-        DomainName(name)
+        name
     }
 
     fn random<const N: usize>(&self) -> Result<[u8; N], BackupError> {
@@ -95,40 +115,13 @@ impl Engine {
         Ok(bytes)
     }
 
-    /// Tells the audit log. The id derives from what it tells of, so that telling twice is once.
-    async fn tell(
-        &self,
-        action: Action,
-        domain: &Domain,
-        subject: &[u8; 16],
-        data: impl IntoIterator<Item = (&'static str, Datum)>,
-    ) -> Result<(), BackupError> {
-        let mut name = canon::Writer::new();
-        name.text(action.name())
-            .fixed(&self.parts.repo)
-            .fixed(subject);
-        let id = uuid::Uuid::new_v5(&uuid::Uuid::NAMESPACE_OID, name.as_bytes());
-        let mut event = Event::new(
-            EventId::from_uuid(id),
-            self.parts.clock.now(),
-            ActorContext::service("backup"),
-            action,
-            Target::of(
-                domain.tenant(),
-                "backup",
-                ItemId::from(uuid::Uuid::from_bytes(*subject)),
-            ),
-            Outcome::Ok,
-        );
-        for (key, value) in data {
-            event = event.with(key, value);
+    /// Creates an object, once more when the depot does not say how it ended: the same bytes again
+    /// settle a lost answer.
+    async fn create(&self, key: &str, body: Bytes) -> Result<Created, DepotError> {
+        match self.parts.depot.create(key, body.clone()).await {
+            Err(DepotError::Unavailable(_)) => self.parts.depot.create(key, body).await,
+            settled => settled,
         }
-        self.parts
-            .sink
-            .emit(event)
-            .await
-            .map(|_id| ())
-            .map_err(BackupError::NotAudited)
     }
 }
 

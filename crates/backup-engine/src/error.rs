@@ -12,8 +12,9 @@ use crate::source::SourceError;
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum BackupError {
-    /// The depot failed; nothing was committed.
-    #[error("the depot failed; nothing was committed")]
+    /// The depot failed. A backup was not committed, unless it was the answer to its last step that
+    /// was lost: then `snapshots` lists it.
+    #[error("the depot failed")]
     Depot(#[from] DepotError),
     /// The source failed; nothing was committed.
     #[error("the source failed; nothing was committed")]
@@ -40,6 +41,15 @@ pub enum BackupError {
         /// When it may go.
         destroy_at: UtcDateTime,
     },
+    /// The epoch's vault was made under other figures: it dies at an instant that the policy does not
+    /// allow. Backups go on with the next epoch.
+    #[error("epoch {epoch} was planned to die at {destroy_at}, which the policy does not allow")]
+    OtherFigures {
+        /// The epoch.
+        epoch: Epoch,
+        /// When its vault dies.
+        destroy_at: UtcDateTime,
+    },
     /// No such snapshot.
     #[error("no snapshot {0}")]
     UnknownSnapshot(SnapshotId),
@@ -49,7 +59,7 @@ pub enum BackupError {
         /// The object's key.
         key: String,
     },
-    /// The target folder is not empty, or cannot be written.
+    /// The target exists already, or cannot be written.
     #[error("the target cannot be written")]
     Target(#[source] std::io::Error),
     /// A period leads outside the calendar.
@@ -64,7 +74,8 @@ pub enum BackupError {
     /// The epoch's name is none that keys can have.
     #[error("epoch {0} names no keys")]
     EpochName(Epoch),
-    /// The event could not be recorded. A snapshot that was committed stays, and is told of later.
+    /// The event could not be recorded. A snapshot that was committed stays, and the
+    /// next run tells of it before it begins.
     #[error("the audit log did not take the event")]
     NotAudited(#[source] covenant_core::SinkError),
     /// What is larger than the caps allow.

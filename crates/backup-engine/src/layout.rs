@@ -35,10 +35,16 @@ impl DomainName {
         format!("{}vault", self.vault_prefix(epoch))
     }
 
+    /// All packs of a vault.
+    #[must_use]
+    pub fn packs(&self, epoch: Epoch) -> String {
+        format!("{}pack/", self.vault_prefix(epoch))
+    }
+
     /// A pack of sealed chunks.
     #[must_use]
     pub fn pack(&self, epoch: Epoch, id: [u8; 16]) -> String {
-        format!("{}pack/{}", self.vault_prefix(epoch), canon::hex(&id))
+        format!("{}{}", self.packs(epoch), canon::hex(&id))
     }
 
     /// All snapshots of a vault.

@@ -52,6 +52,7 @@ pub mod depot;
 mod domain;
 mod engine;
 mod error;
+mod folder;
 pub mod format;
 pub mod layout;
 mod model;

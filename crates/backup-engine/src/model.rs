@@ -9,7 +9,8 @@ use covenant_core::{BoxFuture, Clock, Random, SnapshotId, VaultId};
 use crate::backups::{Backups, CheckReport, Expired, ExpiryItem, Snapshot};
 use crate::domain::{Domain, Epoch};
 use crate::error::BackupError;
-use crate::format::snapshot::LogHead;
+use crate::folder::Folder;
+use crate::format::snapshot::{LogHead, paths_are_sound};
 use crate::policy::BackupPolicy;
 use crate::quarantine::Quarantined;
 use crate::source::{Source, SourceError};
@@ -80,8 +81,12 @@ impl Backups for MemoryBackups {
     ) -> BoxFuture<'a, Result<Snapshot, BackupError>> {
         Box::pin(async move {
             let copied = Self::copy(source).await;
-            source.end().await?;
+            let ended = source.end().await;
             let files = copied?;
+            ended?;
+            if !paths_are_sound(files.keys().map(String::as_str)) {
+                return Err(SourceError::Unfit("paths in normal form").into());
+            }
             let completed = self.clock.now();
             let epoch = self.policy.epoch_at(completed);
             let mut id = [0_u8; 16];
@@ -156,13 +161,10 @@ impl Backups for MemoryBackups {
                 } = known;
                 return Err(BackupError::Dead { epoch, destroy_at });
             }
-            let folder = into.join(format!(".covenant-quarantine-{}", snapshot.simple()));
-            std::fs::create_dir(&folder).map_err(BackupError::Target)?;
+            let folder = Folder::create(into, snapshot, self.random.as_ref())?;
             for (path, bytes) in &files {
-                let path = folder.join(path);
-                let parent = path.parent().unwrap_or(&folder);
-                std::fs::create_dir_all(parent).map_err(BackupError::Target)?;
-                std::fs::write(&path, bytes).map_err(BackupError::Target)?;
+                let mut file = folder.create_file(path).map_err(BackupError::Target)?;
+                std::io::Write::write_all(&mut file, bytes).map_err(BackupError::Target)?;
             }
             Ok(Quarantined::new(
                 domain.clone(),
@@ -204,7 +206,7 @@ impl Backups for MemoryBackups {
                 .collect();
             Ok(CheckReport {
                 good,
-                corrupt: Vec::new(),
+                ..CheckReport::default()
             })
         })
     }

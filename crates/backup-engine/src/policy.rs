@@ -2,6 +2,7 @@
 //! the whole calendar before anything runs.
 
 use covenant_core::{Period, PeriodError, Reading, Zone};
+use crypto_envelope::PLAN_WAIT_DAYS_MIN;
 use time::{Date, Duration, UtcDateTime};
 
 use crate::domain::Epoch;
@@ -72,6 +73,9 @@ pub enum PolicyError {
     /// A period leads outside the calendar.
     #[error("a period of the backup policy leads outside the calendar")]
     Period(#[from] PeriodError),
+    /// A span of time is negative, or an epoch has no days.
+    #[error("{0} of the backup policy is less than it can be")]
+    TooSmall(&'static str),
     /// The epoch would have to die before its floor ends.
     #[error("epoch {epoch} dies at {destroy_at}, before its last snapshot may go at {keep_until}")]
     DiesTooEarly {
@@ -82,8 +86,8 @@ pub enum PolicyError {
         /// When its floor allows it.
         keep_until: UtcDateTime,
     },
-    /// The epoch would die before it ends.
-    #[error("epoch {epoch} dies before it ends")]
+    /// The epoch would die before it ends, or so soon after that no key can be planned to die then.
+    #[error("epoch {epoch} dies before it ends, or less than {PLAN_WAIT_DAYS_MIN} days after")]
     DiesAlive {
         /// The first epoch on which it happens.
         epoch: Epoch,
@@ -148,6 +152,7 @@ impl BackupPolicy {
     /// # Errors
     /// [`PolicyError`] with the first epoch that does not fit as witness.
     pub fn validate(&self, from: Date, epochs: u32) -> Result<(), PolicyError> {
+        self.refuse_small()?;
         let mut epoch = Epoch::at(self.zone.start_of(from), self.epoch_days, &self.zone);
         for _ in 0..epochs {
             let destroy_at = self.destroy_at(epoch)?;
@@ -160,11 +165,38 @@ impl BackupPolicy {
                     keep_until,
                 });
             }
-            if destroy_at <= self.end_of(epoch) {
+            let planned = Duration::days(PLAN_WAIT_DAYS_MIN);
+            if destroy_at < self.end_of(epoch).saturating_add(planned) {
                 return Err(PolicyError::DiesAlive { epoch });
             }
             epoch = epoch.next(self.epoch_days);
         }
         Ok(())
+    }
+
+    fn refuse_small(&self) -> Result<(), PolicyError> {
+        let (late, early) = match self.keeping {
+            Keeping::Bounded { late, early, .. } => (late, early),
+            Keeping::Kept { .. } => (Duration::ZERO, Duration::ZERO),
+        };
+        let gap = match self.cadence {
+            Cadence::Every(gap) => gap,
+            Cadence::CivilNight { .. } => Duration::DAY,
+        };
+        let not_negative = [
+            ("late", late),
+            ("early", early),
+            ("sweep", self.sweep),
+            ("replica", self.replica),
+        ];
+        let positive = [("session", self.session), ("cadence", gap)];
+        if self.epoch_days == 0 {
+            return Err(PolicyError::TooSmall("epoch_days"));
+        }
+        let small = not_negative
+            .into_iter()
+            .find(|(_, span)| span.is_negative())
+            .or_else(|| positive.into_iter().find(|(_, span)| !span.is_positive()));
+        small.map_or(Ok(()), |(name, _)| Err(PolicyError::TooSmall(name)))
     }
 }

@@ -8,6 +8,7 @@ use time::UtcDateTime;
 
 use crate::domain::Domain;
 use crate::error::{BackupError, GateError};
+use crate::folder::Folder;
 use crate::format::snapshot::LogHead;
 
 /// Replays what happened after a snapshot: deletions above all.
@@ -15,7 +16,8 @@ use crate::format::snapshot::LogHead;
 /// # Contract
 /// `replay` brings the files below `folder` from the state at `head` to what the audit log says
 /// since, last state of each item, and refuses when the log does not extend `head` or any newer head
-/// that is known. It may be called again after a failure.
+/// that is known. After a failure the folder is removed, so a gate that stopped half way leaves
+/// nothing that anybody could read.
 ///
 /// # Errors
 /// [`GateError`]; the restore then stays shut.
@@ -40,21 +42,21 @@ pub struct ReplayReport {
     pub purged: u64,
 }
 
-/// A restored snapshot that nobody may read yet.
+/// A restored snapshot that nobody may read yet. Dropped, it is removed.
 #[derive(Debug)]
 pub struct Quarantined {
     domain: Domain,
     snapshot: SnapshotId,
-    folder: PathBuf,
+    folder: Folder,
     head: LogHead,
     consistent_at: UtcDateTime,
 }
 
-/// A restored snapshot in which every erasure since has been done again.
+/// A restored snapshot in which every erasure since has been done again. Dropped, it is removed.
 #[derive(Debug)]
 pub struct Replayed {
     snapshot: SnapshotId,
-    folder: PathBuf,
+    folder: Folder,
     report: ReplayReport,
 }
 
@@ -63,7 +65,7 @@ impl Quarantined {
     pub(crate) const fn new(
         domain: Domain,
         snapshot: SnapshotId,
-        folder: PathBuf,
+        folder: Folder,
         head: LogHead,
         consistent_at: UtcDateTime,
     ) -> Self {
@@ -99,18 +101,13 @@ impl Quarantined {
     /// # Errors
     /// [`GateError`]; the folder is removed, so that nothing unreplayed lies about.
     pub async fn replay(self, gate: &dyn Gate) -> Result<Replayed, GateError> {
-        match gate.replay(&self.domain, &self.folder, self.head).await {
-            Ok(report) => Ok(Replayed {
-                snapshot: self.snapshot,
-                folder: self.folder,
-                report,
-            }),
-            Err(error) => {
-                // The gate's own error is the one that matters.
-                drop(std::fs::remove_dir_all(&self.folder));
-                Err(error)
-            }
-        }
+        let path = self.folder.path();
+        let report = gate.replay(&self.domain, path, self.head).await?;
+        Ok(Replayed {
+            snapshot: self.snapshot,
+            folder: self.folder,
+            report,
+        })
     }
 }
 
@@ -127,16 +124,13 @@ impl Replayed {
         self.snapshot
     }
 
-    /// Moves the files to `to`, which must not exist: the only way out.
+    /// Makes the files durable and moves them to `to`, which must not exist: the only way out. Waits
+    /// for the disk.
     ///
     /// # Errors
-    /// [`BackupError::Target`] when the folder cannot be moved.
+    /// [`BackupError::Target`] when the folder cannot be made durable or moved; it is removed then.
     pub fn release(self, to: &Path) -> Result<PathBuf, BackupError> {
-        if to.exists() {
-            let exists = std::io::Error::from(std::io::ErrorKind::AlreadyExists);
-            return Err(BackupError::Target(exists));
-        }
-        std::fs::rename(&self.folder, to).map_err(BackupError::Target)?;
+        self.folder.release(to).map_err(BackupError::Target)?;
         Ok(to.to_path_buf())
     }
 }

@@ -28,6 +28,9 @@ pub enum SourceError {
     /// It changed or vanished while it was read; a new session may succeed.
     #[error("the source changed while it was read")]
     Changed,
+    /// It lists what could not be restored as files; says what is asked of it.
+    #[error("a source has {0}")]
+    Unfit(&'static str),
     /// It cannot be read now.
     #[error("the source is not available")]
     Unavailable(#[source] Box<dyn std::error::Error + Send + Sync>),
@@ -46,7 +49,7 @@ impl SourceError {
 /// `token` names the content as it is now: equal tokens mean equal content, and an empty token means
 /// that the source cannot tell. `begin` takes the consistent point and lists the files; `read`
 /// returns bytes of that point, whatever has been written since. `end` gives back what `begin` took,
-/// and is called after errors too.
+/// and is called after errors too, also of a `begin` that took nothing.
 ///
 /// # Errors
 /// [`SourceError`].

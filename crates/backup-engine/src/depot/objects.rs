@@ -73,6 +73,42 @@ impl ObjectDepot {
         }
     }
 
+    /// The part of the range that the object has; stores differ in what they do past its end.
+    async fn read_range(&self, key: &str, range: Range<u64>) -> Result<Bytes, DepotError> {
+        let object = path(key)?;
+        let missing = |error| match error {
+            Error::NotFound { .. } => DepotError::Missing(key.to_owned()),
+            other => unavailable(other),
+        };
+        if range.start < range.end {
+            let read = self.store.get_range(&object, range.clone()).await;
+            if let Ok(bytes) = read {
+                return Ok(bytes);
+            }
+        }
+        let len = self.store.head(&object).await.map_err(missing)?.size;
+        let part = range.start..range.end.min(len);
+        if part.start >= part.end {
+            return Ok(Bytes::new());
+        }
+        self.store.get_range(&object, part).await.map_err(missing)
+    }
+
+    /// Syncs an object that an earlier try left, and every folder above it.
+    async fn sync_object(&self, key: &str) -> Result<(), DepotError> {
+        let Some(root) = self.local.clone() else {
+            return Ok(());
+        };
+        let object = root.join(key);
+        let synced = tokio::task::spawn_blocking(move || {
+            object
+                .ancestors()
+                .take_while(|at| at.starts_with(&root))
+                .try_for_each(|at| std::fs::File::open(at)?.sync_all())
+        });
+        synced.await.map_err(unavailable)?.map_err(unavailable)
+    }
+
     /// Syncs the folder that held a deleted object, or the nearest one above that is still there.
     async fn sync_above(&self, key: &str) -> Result<(), DepotError> {
         let Some(root) = self.local.clone() else {
@@ -116,9 +152,19 @@ impl Depot for ObjectDepot {
                 .await
             {
                 Ok(_) => Ok(Created::New),
+                // On a local disk any other error may be one of a sync: what is there then is not
+                // known to be durable, so it counts as nothing, whatever reading back would say.
+                Err(error)
+                    if self.local.is_some() && !matches!(error, Error::AlreadyExists { .. }) =>
+                {
+                    Err(unavailable(error))
+                }
                 // Taken, or a lost answer to our own success: only reading back tells.
                 Err(error) => match self.read_back(key).await? {
-                    Some(there) if there == body => Ok(Created::AlreadyMine),
+                    Some(there) if there == body => {
+                        self.sync_object(key).await?;
+                        Ok(Created::AlreadyMine)
+                    }
                     Some(there) => Ok(Created::TakenBy(there)),
                     None => Err(unavailable(error)),
                 },
@@ -133,7 +179,7 @@ impl Depot for ObjectDepot {
     ) -> BoxFuture<'a, Result<Bytes, DepotError>> {
         Box::pin(async move {
             let read = match range {
-                Some(range) => self.store.get_range(&path(key)?, range).await,
+                Some(range) => return self.read_range(key, range).await,
                 None => match self.store.get(&path(key)?).await {
                     Ok(found) => found.bytes().await,
                     Err(error) => Err(error),

@@ -24,7 +24,8 @@ impl Engine {
         domain: &Domain,
         epoch: Epoch,
     ) -> Result<Option<VaultRecord>, BackupError> {
-        self.vault_at(domain, epoch).await
+        let found = self.vault_at(domain, epoch).await?;
+        Ok(found.map(|(record, _tail)| record))
     }
 
     /// The plaintext of every chunk that this sealing key leads to in the epoch's vault; what does
@@ -44,7 +45,7 @@ impl Engine {
             if snapshot.epoch != epoch {
                 continue;
             }
-            let body = match self.open_snapshot(&key, seal).await {
+            let (body, _digest) = match self.open_snapshot(&key, seal).await {
                 Err(BackupError::Corrupt { .. }) => continue,
                 other => other?,
             };

@@ -1,5 +1,7 @@
 //! Giving back: one snapshot into a folder in quarantine; and opening all there is, to check it.
 
+use std::collections::BTreeMap;
+use std::io::Write as _;
 use std::path::Path;
 
 use covenant_core::digest::Digest;
@@ -8,15 +10,16 @@ use crypto_envelope::cobblestone;
 
 use super::Engine;
 use super::vault::refuse_dead;
-use crate::backups::CheckReport;
+use crate::backups::{CheckReport, Snapshot};
 use crate::depot::DepotError;
 use crate::domain::{Domain, Epoch};
 use crate::error::BackupError;
+use crate::folder::Folder;
 use crate::format::snapshot::{Entry, SnapshotBody};
 use crate::quarantine::Quarantined;
 
 impl Engine {
-    /// Restores into `into/.covenant-quarantine-<snapshot>`.
+    /// Restores into a folder of its own below `into`.
     pub(super) async fn give_back(
         &self,
         domain: &Domain,
@@ -29,18 +32,11 @@ impl Engine {
             .find(|(snapshot, _)| snapshot.id == id)
             .ok_or(BackupError::UnknownSnapshot(id))?;
         refuse_dead(snapshot.epoch, snapshot.destroy_at, self.parts.clock.now())?;
-        let root = self.root_of(domain, snapshot.epoch).await?;
-        let body = self.open_snapshot(&key, &root).await?;
-        let folder = into.join(format!(".covenant-quarantine-{}", id.simple()));
-        create_private(&folder).map_err(BackupError::Target)?;
-        let written = self
-            .write_members(domain, snapshot.epoch, &body, &folder)
-            .await;
-        if let Err(error) = written {
-            // The first error is the one that matters; what is left is removed as far as it can be.
-            drop(std::fs::remove_dir_all(&folder));
-            return Err(error);
-        }
+        let (_vault, root) = self.root_of(domain, snapshot.epoch).await?;
+        let (body, _digest) = self.open_snapshot(&key, &root).await?;
+        let folder = Folder::create(into, id, self.parts.random.as_ref())?;
+        self.write_members(domain, snapshot.epoch, &body, &folder)
+            .await?;
         Ok(Quarantined::new(
             domain.clone(),
             id,
@@ -50,28 +46,32 @@ impl Engine {
         ))
     }
 
+    /// Writes the files chunk by chunk; on an error or a drop the folder goes with all that is in it.
     async fn write_members(
         &self,
         domain: &Domain,
         epoch: Epoch,
         body: &SnapshotBody,
-        folder: &Path,
+        folder: &Folder,
     ) -> Result<(), BackupError> {
         for member in &body.members {
-            let path = folder.join(&member.path);
-            let mut bytes = Vec::new();
+            let mut file = folder
+                .create_file(&member.path)
+                .map_err(BackupError::Target)?;
             for index in &member.chunks {
                 let entry = usize::try_from(*index)
                     .ok()
                     .and_then(|at| body.entries.get(at));
                 let entry = entry.ok_or(BackupError::UnknownSnapshot(body.id))?;
-                bytes.extend(self.open_chunk(domain, epoch, entry).await?.expose());
+                let plain = self.open_chunk(domain, epoch, entry).await?;
+                let written = tokio::task::spawn_blocking(move || {
+                    file.write_all(plain.expose()).map(|()| file)
+                });
+                let written = written.await.map_err(std::io::Error::other);
+                file = written
+                    .and_then(|outcome| outcome)
+                    .map_err(BackupError::Target)?;
             }
-            let written = tokio::task::spawn_blocking(move || write_file(&path, &bytes)).await;
-            let written = written
-                .map_err(std::io::Error::other)
-                .and_then(|outcome| outcome);
-            written.map_err(BackupError::Target)?;
         }
         Ok(())
     }
@@ -92,74 +92,69 @@ impl Engine {
         }
     }
 
-    async fn root_of(
-        &self,
-        domain: &Domain,
-        epoch: Epoch,
-    ) -> Result<Secret<[u8; 32]>, BackupError> {
-        let record = self.vault_at(domain, epoch).await?.ok_or_else(|| {
-            BackupError::Depot(DepotError::Missing(self.name_of(domain).vault(epoch)))
-        })?;
-        let vault = self.unlock(domain, &record).await?;
-        self.check_tail(domain, &record, &vault).await?;
-        Self::seal_root(&vault)
-    }
-
-    /// Opens every living snapshot and every chunk of it.
+    /// Opens every living snapshot and every chunk of it, and goes on after what does not open.
     pub(super) async fn open_all(&self, domain: &Domain) -> Result<CheckReport, BackupError> {
         let now = self.parts.clock.now();
         let mut report = CheckReport::default();
+        let mut by_epoch: BTreeMap<Epoch, Vec<(Snapshot, String)>> = BTreeMap::new();
         for (snapshot, key) in self.stored(domain).await? {
-            if now >= snapshot.destroy_at {
-                continue;
+            if now < snapshot.destroy_at {
+                let of_epoch = by_epoch.entry(snapshot.epoch).or_default();
+                of_epoch.push((snapshot, key));
             }
-            match self.open_whole(domain, snapshot.epoch, &key).await {
-                Ok(()) => report.good.push(snapshot.id),
-                Err(
-                    BackupError::Corrupt { key } | BackupError::Depot(DepotError::Missing(key)),
-                ) => report.corrupt.push(key),
-                Err(other) => return Err(other),
+        }
+        for (epoch, snapshots) in by_epoch {
+            let root = match self.root_of(domain, epoch).await {
+                Ok((_vault, root)) => root,
+                Err(BackupError::Key(_)) => {
+                    report.locked.push(epoch);
+                    continue;
+                }
+                Err(error) => {
+                    report.corrupt.push(damaged(error)?);
+                    continue;
+                }
+            };
+            let mut sound: BTreeMap<[u8; 16], bool> = BTreeMap::new();
+            for (snapshot, key) in snapshots {
+                let body = match self.open_snapshot(&key, &root).await {
+                    Ok((body, _digest)) => body,
+                    Err(error) => {
+                        report.corrupt.push(damaged(error)?);
+                        continue;
+                    }
+                };
+                let mut good = true;
+                for entry in &body.entries {
+                    let known = sound.get(&entry.id).copied();
+                    let opens = match known {
+                        Some(known) => known,
+                        None => match self.open_chunk(domain, epoch, entry).await {
+                            Ok(_plain) => true,
+                            Err(error) => {
+                                report.corrupt.push(damaged(error)?);
+                                false
+                            }
+                        },
+                    };
+                    sound.insert(entry.id, opens);
+                    good &= opens;
+                }
+                if good {
+                    report.good.push(snapshot.id);
+                }
             }
         }
         report.corrupt.sort();
         report.corrupt.dedup();
         Ok(report)
     }
-
-    async fn open_whole(
-        &self,
-        domain: &Domain,
-        epoch: Epoch,
-        key: &str,
-    ) -> Result<(), BackupError> {
-        let root = self.root_of(domain, epoch).await?;
-        let body = self.open_snapshot(key, &root).await?;
-        for entry in &body.entries {
-            self.open_chunk(domain, epoch, entry).await?;
-        }
-        Ok(())
-    }
 }
 
-/// Makes a folder for its owner alone; an existing one is an error.
-fn create_private(folder: &Path) -> std::io::Result<()> {
-    let mut builder = std::fs::DirBuilder::new();
-    #[cfg(unix)]
-    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
-    builder.create(folder)
-}
-
-/// Writes a new file durably, its folders included.
-fn write_file(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
-    use std::io::Write as _;
-    if let Some(folder) = path.parent() {
-        std::fs::create_dir_all(folder)?;
+/// The object that is missing or damaged; other errors say nothing about what is stored.
+fn damaged(error: BackupError) -> Result<String, BackupError> {
+    match error {
+        BackupError::Corrupt { key } | BackupError::Depot(DepotError::Missing(key)) => Ok(key),
+        other => Err(other),
     }
-    let mut options = std::fs::OpenOptions::new();
-    options.write(true).create_new(true);
-    #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    let mut file = options.open(path)?;
-    file.write_all(bytes)?;
-    file.sync_all()
 }

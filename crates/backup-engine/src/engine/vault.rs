@@ -1,8 +1,7 @@
 //! Vaults: minting one, finding those there are, and removing what is left of a dead one.
 
 use bytes::Bytes;
-use covenant_core::event::Datum;
-use covenant_core::{Action, SnapshotId, VaultId};
+use covenant_core::{Secret, SnapshotId, VaultId};
 use crypto_envelope::{EpochName, VaultKey, cobblestone};
 use time::UtcDateTime;
 
@@ -19,18 +18,20 @@ pub(super) const SEAL: &[u8] = b"covenant/backup/v0/seal";
 const MAC: &[u8] = b"covenant/backup/v0/mac";
 
 impl Engine {
-    /// The vault of the epoch, minted if there is none. Who loses a race uses the winner's.
+    /// The vault of the epoch, minted if there is none. Who loses a race uses the winner's record,
+    /// which leads to the same root.
     pub(super) async fn vault_for(
         &self,
         domain: &Domain,
         epoch: Epoch,
     ) -> Result<(VaultRecord, VaultKey), BackupError> {
-        let key = self.name_of(domain).vault(epoch);
-        if let Some(record) = self.vault_at(domain, epoch).await? {
-            let opened = self.unlock(domain, &record).await?;
+        if let Some((record, tail)) = self.vault_at(domain, epoch).await? {
+            self.refuse_other_figures(&record)?;
+            let opened = self.unlock(domain, &record, &tail).await?;
             return Ok((record, opened));
         }
-        let vault = VaultId::from_bytes(self.random()?);
+        let key = self.name_of(domain).vault(epoch);
+        let vault = self.vault_id(domain, epoch);
         let destroy_at = self.parts.policy.destroy_at(epoch)?;
         let name: EpochName = epoch
             .to_string()
@@ -54,7 +55,7 @@ impl Engine {
             kek: root.kek,
             destroy_at,
         };
-        let opened = self.unlock(domain, &record).await?;
+        let opened = self.key_of(domain, &record).await?;
         let mut bytes = record.head();
         let mac = opened.derive(MAC).map_err(BackupError::Key)?;
         bytes.extend(cobblestone::seal(
@@ -63,23 +64,41 @@ impl Engine {
             &[],
             self.parts.random.as_ref(),
         )?);
-        match self.parts.depot.create(&key, Bytes::from(bytes)).await? {
+        match self.create(&key, Bytes::from(bytes)).await? {
             Created::New | Created::AlreadyMine => Ok((record, opened)),
             Created::TakenBy(_) => {
                 let winner = self.vault_at(domain, epoch).await?;
-                let winner = winner.ok_or_else(|| BackupError::Corrupt { key })?;
-                let opened = self.unlock(domain, &winner).await?;
+                let (winner, tail) = winner.ok_or_else(|| BackupError::Corrupt { key })?;
+                self.refuse_other_figures(&winner)?;
+                let opened = self.unlock(domain, &winner, &tail).await?;
                 Ok((winner, opened))
             }
         }
     }
 
-    /// The record of the epoch's vault, if it has one. Its tail is checked when it is unlocked.
+    /// Refuses to back up into a vault that was made under figures which the policy does not allow
+    /// any more: it would die too late, or before the floor of what is put into it now.
+    fn refuse_other_figures(&self, record: &VaultRecord) -> Result<(), BackupError> {
+        let policy = &self.parts.policy;
+        let last = policy
+            .end_of(record.epoch)
+            .saturating_sub(time::Duration::seconds(1));
+        let allowed = policy.keep_until(last)?..=policy.destroy_at(record.epoch)?;
+        if allowed.contains(&record.destroy_at) {
+            Ok(())
+        } else {
+            let (epoch, destroy_at) = (record.epoch, record.destroy_at);
+            Err(BackupError::OtherFigures { epoch, destroy_at })
+        }
+    }
+
+    /// Record and tail of the epoch's vault, if it has one. Nothing in the record is to be relied
+    /// upon before [`Engine::unlock`] has checked it against the tail.
     pub(super) async fn vault_at(
         &self,
         domain: &Domain,
         epoch: Epoch,
-    ) -> Result<Option<VaultRecord>, BackupError> {
+    ) -> Result<Option<(VaultRecord, Vec<u8>)>, BackupError> {
         let name = self.name_of(domain);
         let key = name.vault(epoch);
         let bytes = match self.parts.depot.read(&key, None).await {
@@ -87,53 +106,57 @@ impl Engine {
             other => other?,
         };
         match VaultRecord::parse(&bytes) {
-            Ok((record, _tail))
+            Ok((record, tail))
                 if record.domain == name
                     && record.epoch == epoch
                     && record.repo == self.parts.repo =>
             {
-                Ok(Some(record))
+                Ok(Some((record, tail.to_vec())))
             }
             _ => Err(BackupError::Corrupt { key }),
         }
     }
 
-    /// The vault's root, once the record's tail has shown that it was written under it.
+    /// The vault's root, once the record's tail has shown that the record was written under it.
     pub(super) async fn unlock(
         &self,
         domain: &Domain,
         record: &VaultRecord,
+        tail: &[u8],
     ) -> Result<VaultKey, BackupError> {
-        let unlocked = self
-            .parts
-            .keys
-            .unlock_vault(domain.tenant(), record.vault)
-            .await;
+        let opened = self.key_of(domain, record).await?;
+        let mac = opened.derive(MAC).map_err(BackupError::Key)?;
+        let authentic = cobblestone::open(mac.expose(), &record.head(), tail).is_ok();
+        if authentic && (opened.version(), opened.kek()) == (record.root, record.kek) {
+            Ok(opened)
+        } else {
+            let key = self.name_of(domain).vault(record.epoch);
+            Err(BackupError::Corrupt { key })
+        }
+    }
+
+    async fn key_of(&self, domain: &Domain, record: &VaultRecord) -> Result<VaultKey, BackupError> {
+        let keys = &self.parts.keys;
+        let unlocked = keys.unlock_vault(domain.tenant(), record.vault).await;
         unlocked.map_err(BackupError::Key)
     }
 
-    /// Whether the stored tail was written under this root.
-    pub(super) async fn check_tail(
+    /// A living vault's id, and what seals its snapshots.
+    pub(super) async fn root_of(
         &self,
         domain: &Domain,
-        record: &VaultRecord,
-        opened: &VaultKey,
-    ) -> Result<(), BackupError> {
-        let key = self.name_of(domain).vault(record.epoch);
-        let bytes = self.parts.depot.read(&key, None).await?;
-        let mac = opened.derive(MAC).map_err(BackupError::Key)?;
-        let authentic = VaultRecord::parse(&bytes)
-            .ok()
-            .and_then(|(_, tail)| cobblestone::open(mac.expose(), &record.head(), tail).ok());
-        authentic
-            .map(|_nothing| ())
-            .ok_or(BackupError::Corrupt { key })
+        epoch: Epoch,
+    ) -> Result<(VaultId, Secret<[u8; 32]>), BackupError> {
+        let (record, tail) = self.vault_at(domain, epoch).await?.ok_or_else(|| {
+            BackupError::Depot(DepotError::Missing(self.name_of(domain).vault(epoch)))
+        })?;
+        let vault = self.unlock(domain, &record, &tail).await?;
+        refuse_dead(epoch, record.destroy_at, self.parts.clock.now())?;
+        Ok((record.vault, Self::seal_root(&vault)?))
     }
 
     /// What seals the snapshots of a vault.
-    pub(super) fn seal_root(
-        opened: &VaultKey,
-    ) -> Result<covenant_core::Secret<[u8; 32]>, BackupError> {
+    pub(super) fn seal_root(opened: &VaultKey) -> Result<Secret<[u8; 32]>, BackupError> {
         opened.derive(SEAL).map_err(BackupError::Key)
     }
 
@@ -181,9 +204,8 @@ impl Engine {
                 .iter()
                 .filter(|(s, _)| s.epoch == epoch)
                 .map(|(s, _)| s.completed);
-            let record = self.vault_at(domain, epoch).await?;
             items.push(ExpiryItem {
-                vault: record.map_or(VaultId::from_bytes([0; 16]), |record| record.vault),
+                vault: self.vault_named(domain, epoch).await?,
                 epoch,
                 start,
                 last_completed: last.max().unwrap_or(start),
@@ -193,8 +215,19 @@ impl Engine {
         Ok(items)
     }
 
+    /// The vault that the epoch's record names; the one that it should name when the record is
+    /// missing or damaged, since neither may keep a vault from its end.
+    async fn vault_named(&self, domain: &Domain, epoch: Epoch) -> Result<VaultId, BackupError> {
+        match self.vault_at(domain, epoch).await {
+            Ok(Some((record, _tail))) => Ok(record.vault),
+            Ok(None) | Err(BackupError::Corrupt { .. }) => Ok(self.vault_id(domain, epoch)),
+            Err(error) => Err(error),
+        }
+    }
+
     /// Removes what is left of a dead vault: snapshots first, its record last, so that a crash
-    /// leaves an unreadable rest that the next sweep finds.
+    /// leaves an unreadable rest that the next sweep finds. Told before the record goes: as long as
+    /// it is there, a later sweep tells again.
     pub(super) async fn remove(
         &self,
         domain: &Domain,
@@ -206,26 +239,22 @@ impl Engine {
             return Err(BackupError::NotDue { epoch, destroy_at });
         }
         let name = self.name_of(domain);
-        let record = self.vault_at(domain, epoch).await?;
         let all = self.parts.depot.list(&name.vault_prefix(epoch)).await?;
+        if all.is_empty() {
+            return Ok(Expired { objects: 0 });
+        }
+        let vault = self.vault_named(domain, epoch).await?;
+        let objects = u64::try_from(all.len()).unwrap_or(u64::MAX);
         let (last, rest): (Vec<_>, Vec<_>) =
             all.into_iter().partition(|key| *key == name.vault(epoch));
         let (snapshots, packs): (Vec<_>, Vec<_>) = rest
             .into_iter()
             .partition(|key| key.starts_with(&name.snapshots(epoch)));
-        let mut objects = 0_u64;
-        for keys in [snapshots, packs, last] {
-            self.parts.depot.delete(&keys).await?;
-            objects = objects.saturating_add(u64::try_from(keys.len()).unwrap_or(u64::MAX));
-        }
-        if let Some(record) = record {
-            let data = [
-                ("epoch_start", Datum::At(record.start)),
-                ("objects", Datum::Count(objects)),
-            ];
-            self.tell(Action::BackupPurged, domain, record.vault.as_bytes(), data)
-                .await?;
-        }
+        self.parts.depot.delete(&snapshots).await?;
+        self.parts.depot.delete(&packs).await?;
+        let start = epoch.start(&self.parts.policy.zone);
+        self.tell_purged(domain, (vault, start), objects).await?;
+        self.parts.depot.delete(&last).await?;
         Ok(Expired { objects })
     }
 }

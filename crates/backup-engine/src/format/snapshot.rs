@@ -2,9 +2,12 @@
 //! sealed under the vault's root, so that a chunk's key dies with the vault.
 #![deny(clippy::arithmetic_side_effects)]
 
-use covenant_core::SnapshotId;
+use std::collections::BTreeSet;
+
 use covenant_core::canon::{CanonError, Reader, Writer};
 use covenant_core::digest::Digest;
+use covenant_core::{Secret, SnapshotId};
+use crypto_envelope::cobblestone;
 use time::UtcDateTime;
 
 use super::FormatError;
@@ -13,6 +16,8 @@ const MAGIC: &[u8; 8] = b"CVNTSNP0";
 
 /// Longest path of a member in bytes; a bound of ours, as long as Linux allows.
 pub const PATH_LEN_BYTES_MAX: usize = 4096;
+/// Longest part of a path in bytes, as long as Linux allows.
+pub const NAME_LEN_BYTES_MAX: usize = 255;
 /// Most members of a snapshot; a bound of ours.
 pub const MEMBERS_MAX: u32 = 1_000_000;
 /// Most chunks of a snapshot; a bound of ours.
@@ -56,6 +61,18 @@ impl std::fmt::Debug for Entry {
             .field("id", &self.id)
             .field("pack", &self.pack)
             .finish_non_exhaustive()
+    }
+}
+
+impl Entry {
+    /// Whether the lengths can be those of a sealed chunk in a pack.
+    fn is_sound(&self) -> bool {
+        (1..=CHUNK_LEN_BYTES_MAX).contains(&self.raw_len)
+            && cobblestone::sealed_len(u64::from(self.raw_len)) == Some(u64::from(self.stored_len))
+            && self
+                .offset
+                .checked_add(u64::from(self.stored_len))
+                .is_some()
     }
 }
 
@@ -151,17 +168,27 @@ impl SnapshotBody {
     pub fn parse(bytes: &[u8]) -> Result<Self, FormatError> {
         let error = FormatError { kind: "snapshot" };
         let body = Self::read(bytes).or(Err(error))?.ok_or(error)?;
-        if body.encode() == bytes && body.is_sound() {
+        // It holds the chunks' keys too.
+        let again = Secret::new(body.encode());
+        if again.expose() == bytes && body.is_sound() {
             Ok(body)
         } else {
             Err(error)
         }
     }
 
-    fn is_sound(&self) -> bool {
-        let paths_sorted = self.members.is_sorted_by(|a, b| a.path < b.path);
+    /// Whether it would parse: within the caps, in order, every path and every length possible.
+    #[must_use]
+    pub fn is_sound(&self) -> bool {
+        let within = |len: usize, max: u32| u32::try_from(len).is_ok_and(|len| len <= max);
         let ids_sorted = self.entries.is_sorted_by(|a, b| a.id < b.id);
-        paths_sorted && ids_sorted && self.members.iter().all(|m| self.member_is_sound(m))
+        self.token.len() <= TOKEN_LEN_BYTES_MAX
+            && within(self.members.len(), MEMBERS_MAX)
+            && within(self.entries.len(), CHUNKS_MAX)
+            && paths_are_sound(self.members.iter().map(|member| member.path.as_str()))
+            && ids_sorted
+            && self.entries.iter().all(Entry::is_sound)
+            && self.members.iter().all(|m| self.member_is_sound(m))
     }
 
     fn member_is_sound(&self, member: &Member) -> bool {
@@ -172,7 +199,7 @@ impl SnapshotBody {
                 .map(|entry| u64::from(entry.raw_len))
         });
         let total = lens.sum::<Option<u64>>();
-        path_is_normal(&member.path) && total == Some(member.len)
+        total == Some(member.len)
     }
 
     fn read(bytes: &[u8]) -> Result<Option<Self>, CanonError> {
@@ -220,9 +247,6 @@ impl SnapshotBody {
                 offset: reader.u64()?,
                 stored_len: reader.u32()?,
             };
-            if entry.raw_len > CHUNK_LEN_BYTES_MAX {
-                return Ok(None);
-            }
             entries.push(entry);
         }
         reader.end()?;
@@ -239,13 +263,29 @@ impl SnapshotBody {
     }
 }
 
-/// Whether a path leads below the root and nowhere else: no empty, `.` or `..` part, no NUL, no
-/// backslash, no leading slash.
+/// Whether a path leads below the root and nowhere else, and its parts can be names of files: no
+/// empty, `.` or `..` part, none longer than [`NAME_LEN_BYTES_MAX`], no NUL, no backslash, no leading
+/// slash.
 #[must_use]
 pub fn path_is_normal(path: &str) -> bool {
     let fits = (1..=PATH_LEN_BYTES_MAX).contains(&path.len());
-    fits && !path.contains(['\0', '\\'])
-        && path.split('/').all(|part| !matches!(part, "" | "." | ".."))
+    let is_name =
+        |part: &str| (1..=NAME_LEN_BYTES_MAX).contains(&part.len()) && !matches!(part, "." | "..");
+    fits && !path.contains(['\0', '\\']) && path.split('/').all(is_name)
+}
+
+/// Whether all paths are normal, in order, different, and none lies below another, as no file can lie
+/// below a file.
+pub(crate) fn paths_are_sound<'p>(paths: impl Iterator<Item = &'p str> + Clone) -> bool {
+    let all: BTreeSet<&str> = paths.clone().collect();
+    let below_another = |path: &str| {
+        path.match_indices('/')
+            .any(|(at, _)| path.get(..at).is_some_and(|above| all.contains(above)))
+    };
+    paths.clone().is_sorted_by(|a, b| a < b)
+        && paths
+            .into_iter()
+            .all(|path| path_is_normal(path) && !below_another(path))
 }
 
 #[cfg(test)]
@@ -317,7 +357,23 @@ mod tests {
         refuse(|b| b.members[0].len = 13);
         refuse(|b| b.members[0].chunks = vec![0, 2]);
         refuse(|b| b.entries[1].id = [4; 16]);
-        refuse(|b| b.entries[0].raw_len = CHUNK_LEN_BYTES_MAX + 1);
+        refuse(|b| b.members[1].path = "a/b/c".into());
+        refuse(|b| b.members[0].path = "n".repeat(NAME_LEN_BYTES_MAX + 1));
+        refuse(|b| b.token = vec![0; TOKEN_LEN_BYTES_MAX + 1]);
+        refuse(|b| b.entries[0].stored_len += 1);
+        refuse(|b| b.entries[0].offset = u64::MAX);
+        refuse(|b| {
+            let chunk = CHUNK_LEN_BYTES_MAX + 1;
+            b.entries[0].raw_len = chunk;
+            b.entries[0].stored_len =
+                u32::try_from(cobblestone::sealed_len(chunk.into()).unwrap()).unwrap();
+            b.members[0].len = u64::from(chunk) + 7;
+        });
+        refuse(|b| {
+            b.entries[0].raw_len = 0;
+            b.entries[0].stored_len = 72;
+            b.members[0].len = 7;
+        });
     }
 
     #[test]

@@ -18,7 +18,7 @@ impl CompositeSource {
         Self::default()
     }
 
-    /// Adds a part below this folder (one path part).
+    /// Adds a part below this folder: one path part, another one for each source.
     #[must_use]
     pub fn with(mut self, folder: &str, source: impl Source + 'static) -> Self {
         self.parts.push((folder.to_owned(), Box::new(source)));
@@ -64,9 +64,12 @@ impl Source for CompositeSource {
         offset: u64,
         len: u32,
     ) -> BoxFuture<'a, Result<Vec<u8>, SourceError>> {
-        let (folder, rest) = path.split_once('/').unwrap_or((path, ""));
-        match self.parts.iter_mut().find(|(name, _)| name == folder) {
-            Some((_, source)) => source.read(rest, offset, len),
+        let found = self.parts.iter_mut().find_map(|(folder, source)| {
+            let rest = path.strip_prefix(folder.as_str())?.strip_prefix('/')?;
+            Some((source, rest))
+        });
+        match found {
+            Some((source, rest)) => source.read(rest, offset, len),
             None => Box::pin(async { Err(SourceError::Changed) }),
         }
     }

@@ -63,6 +63,22 @@ pub async fn depot_suite(depot: &dyn Depot) -> Result<(), SuiteError> {
     ensure(when(|| whole == a), "what was created first is read")?;
     let part = done(depot.read(key, Some(2..5)).await, "read a range")?;
     ensure(when(|| part == a.slice(2..5)), "a range is that part")?;
+    for (range, has) in [
+        (6..99, a.slice(6..)),
+        (11..12, Bytes::new()),
+        (99..200, Bytes::new()),
+    ] {
+        let rest = done(depot.read(key, Some(range)).await, "read past the end")?;
+        ensure(
+            when(|| rest == has),
+            "a range past the end is what is there",
+        )?;
+    }
+    let nothing = depot.read("d/00/v/20270101/pack/none", Some(0..1)).await;
+    ensure(
+        when(|| matches!(nothing, Err(DepotError::Missing(_)))),
+        "a range of a missing object is Missing",
+    )?;
     let other = "d/00/v/20270102/pack/bb";
     done(depot.create(other, a).await, "create another")?;
     let listed = done(depot.list("d/00/v/").await, "list")?;
@@ -173,6 +189,11 @@ pub async fn backups_suite(
         "restore in the last second",
     )?;
     drop(last);
+    let left = done(std::fs::read_dir(folder), "look")?.count();
+    ensure(
+        when(|| left == 1),
+        "a quarantine that is dropped is removed",
+    )?;
     done(std::fs::remove_dir_all(folder.join("back")), "clean")?;
     clock.advance_to(first.destroy_at);
     let dead = backups.restore(&mine, first.id, folder).await;

@@ -15,7 +15,7 @@ use covenant_core::sealer::Purpose;
 use covenant_core::{
     Clock, EventSink, Id, Owner, Random, RandomError, Region, Sealer, Secret, TenantId,
 };
-use crypto_envelope::backend::FileBackend;
+use crypto_envelope::backend::{FileBackend, Syncing};
 use crypto_envelope::store::SqlStore;
 use crypto_envelope::{Envelope, Keys, KeysOptions, VaultKeys};
 use object_store::ObjectStore;
@@ -513,6 +513,10 @@ async fn open_keys(
     random: &Arc<dyn Random>,
     durability: Durability,
 ) -> Result<Arc<Keys>, StartError> {
+    let backend = match durability {
+        Durability::Off => backend.syncing(Syncing::Off),
+        Durability::Full => backend,
+    };
     let store = SqlStore::open(db)
         .await
         .map_err(|error| StartError::store("keys", error))?;

@@ -73,15 +73,26 @@ impl Covenant {
         let mut source = CompositeSource::new()
             .with(ROWS, SqliteSource::new(file, copy, parts.durability))
             .with(OBJECTS, ObjectsSource::new(parts.objects.clone(), prefix));
-        let snapshot = parts.backups.run(&domain, &mut source, head).await?;
+        let ran = parts.backups.run(&domain, &mut source, head).await;
         drop(slot);
-        self.put_due(&Due {
-            due_at: snapshot.destroy_at,
+        // Planned after a failure too: it may have left something of the epoch, which has its day.
+        let (epoch, destroy_at) = match &ran {
+            Ok(snapshot) => (snapshot.epoch, snapshot.destroy_at),
+            Err(_) => {
+                let policy = &parts.profile.backup;
+                let epoch = policy.epoch_at(parts.clock.now());
+                (epoch, policy.destroy_at(epoch)?)
+            }
+        };
+        let due = Due {
+            due_at: destroy_at,
             kind: kind::EPOCH.to_owned(),
             tenant,
-            key: snapshot.epoch.to_string().into_bytes(),
-        })
-        .await?;
+            key: epoch.to_string().into_bytes(),
+        };
+        let planned = self.put_due(&due).await;
+        let snapshot = ran?;
+        planned?;
         Ok(snapshot)
     }
 

@@ -79,7 +79,7 @@ impl Engine {
             }
             match self.open_snapshot(&key, seal).await {
                 Err(BackupError::Corrupt { .. }) => {}
-                other => keys.extend(other?.entries.iter().map(|entry| Digest::of(&entry.key))),
+                other => keys.extend(other?.0.entries.iter().map(|entry| Digest::of(&entry.key))),
             }
         }
         Ok(keys)

@@ -162,7 +162,9 @@ impl Dir {
     fn create(&self, id: KeyId) -> Result<(), BackendError> {
         match self.load(id) {
             Err(BackendError::Absent(_)) => {}
-            other => return other.map(drop),
+            // Made before, perhaps by a process that died before its name was on disk.
+            Ok(_) => return self.sync_dir(),
+            Err(error) => return Err(error),
         }
         let mut key = Secret::new([0_u8; 32]);
         let mut name = [0_u8; 8];

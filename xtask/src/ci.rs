@@ -12,6 +12,7 @@ type Step = (&'static str, fn() -> Result<(), Fault>);
 
 const STEPS: &[Step] = &[
     ("fmt", fmt),
+    ("lock", lock),
     ("tidy", tidy::run),
     ("layers", layers::run),
     ("citations", citations::run),
@@ -61,6 +62,16 @@ pub(crate) fn run() -> ExitCode {
 fn fmt() -> Result<(), Fault> {
     process::run(cargo().args(["fmt", "--all", "--check"]))?;
     process::run(cargo().args(["fmt", "--check", "--manifest-path", "fuzz/Cargo.toml"]))
+}
+
+/// Both lock files name what the manifests ask for, so that a build of a fresh clone changes neither.
+fn lock() -> Result<(), Fault> {
+    for manifest in ["Cargo.toml", "fuzz/Cargo.toml"] {
+        let mut metadata = cargo();
+        metadata.args(["metadata", "--locked", "--format-version", "1"]);
+        output(metadata.args(["--manifest-path", manifest]))?;
+    }
+    Ok(())
 }
 
 /// Each package alone, so that no other's features hide what it lacks.

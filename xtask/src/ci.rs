@@ -31,6 +31,7 @@ const STEPS: &[Step] = &[
 pub(crate) fn run() -> ExitCode {
     let began = now();
     let mut failed = Vec::new();
+    println!("{}", disk());
     for (name, step) in STEPS {
         println!("== {name}");
         let start = now();
@@ -44,6 +45,7 @@ pub(crate) fn run() -> ExitCode {
             }
         }
     }
+    println!("{}", disk());
     println!("ci took {} s", began.elapsed().as_secs());
     println!(
         "ci: {} passed, {} failed",
@@ -57,6 +59,16 @@ pub(crate) fn run() -> ExitCode {
         println!("failed: {}", failed.join(", "));
         ExitCode::FAILURE
     }
+}
+
+/// How much room the tree's file system has left: a full one fails steps for no reason of theirs.
+fn disk() -> String {
+    let said = output(command("df").args(["-Ph", "."])).unwrap_or_default();
+    let free = said
+        .lines()
+        .nth(1)
+        .and_then(|line| line.split_whitespace().nth(3));
+    format!("disk: {} free", free.unwrap_or("unknown"))
 }
 
 fn fmt() -> Result<(), Fault> {

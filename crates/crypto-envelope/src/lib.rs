@@ -47,6 +47,7 @@
 pub mod backend;
 mod cache;
 pub mod cobblestone;
+pub mod copies;
 mod envelope;
 mod error;
 mod group;
@@ -54,11 +55,13 @@ mod keys;
 pub mod record;
 pub mod sealed;
 pub mod sensitive;
+mod state;
 pub mod store;
 #[cfg(feature = "testing")]
 pub mod testing;
 mod unlocked;
 mod vault;
+mod window;
 pub mod wrapped;
 
 pub use cache::{CACHE_ENTRIES_MAX, CACHE_TTL_SECS, CACHE_TTL_SECS_MAX};
@@ -70,5 +73,9 @@ pub use keys::SurvivingRoot;
 pub use keys::{
     DestroyedKey, DestroyedWhat, KeyRecordInfo, Keys, KeysOptions, PLAN_WAIT_DAYS_MIN, TenantRoots,
 };
+pub use state::{Dueness, KeyState, Refused, Standing, Step, Trust, Verb};
 pub use unlocked::Unlocked;
 pub use vault::{VaultKey, VaultKeys, VaultRoot};
+pub use window::{
+    ExpiryError, KeyExpiry, PendingWindow, WINDOW_DAYS_MAX, WINDOW_DAYS_MIN, WindowError,
+};

@@ -7,6 +7,7 @@ use time::UtcDateTime;
 use uuid::Uuid;
 
 use crate::group::GroupName;
+pub use crate::state::RootState;
 
 /// Where a KEK is in its life.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -36,30 +37,6 @@ impl KekState {
             Self::Intended => "intended",
             Self::Enabled => "enabled",
             Self::Dying => "dying",
-            Self::Destroyed => "destroyed",
-        }
-    }
-}
-
-/// Where one version of a root is in its life.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-#[expect(
-    clippy::exhaustive_enums,
-    reason = "a new state must be met wherever states are decided"
-)]
-pub enum RootState {
-    /// Seals and opens.
-    Active,
-    /// Its wrapped bytes are emptied.
-    Destroyed,
-}
-
-impl RootState {
-    /// The name, as it stands in records and messages.
-    #[must_use]
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Active => "active",
             Self::Destroyed => "destroyed",
         }
     }

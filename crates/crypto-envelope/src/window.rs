@@ -1,0 +1,206 @@
+//! Two settings that have few values: how long a scheduled destruction waits, and after how many
+//! years a KEK is replaced.
+
+use std::fmt;
+use std::str::FromStr;
+
+use covenant_core::{DayRule, MonthRule, Period, PeriodError, Zone};
+use time::{Duration, UtcDateTime};
+
+/// Days between scheduling and destruction: 7 to 30, 30 unless set.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct PendingWindow(u8);
+
+/// The shortest window in days.
+pub const WINDOW_DAYS_MIN: u8 = 7;
+/// The longest window in days.
+pub const WINDOW_DAYS_MAX: u8 = 30;
+
+/// A number of days that is no window.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("a window has {WINDOW_DAYS_MIN} to {WINDOW_DAYS_MAX} days")]
+pub struct WindowError;
+
+impl PendingWindow {
+    /// The shortest one: 7 days.
+    pub const SHORTEST: Self = Self(WINDOW_DAYS_MIN);
+
+    /// How many days.
+    #[must_use]
+    pub const fn days(self) -> u8 {
+        self.0
+    }
+
+    /// The instant at which a window that begins now is over: whole days of 24 hours.
+    #[must_use]
+    pub fn end(self, begins: UtcDateTime) -> UtcDateTime {
+        begins.saturating_add(Duration::days(i64::from(self.0)))
+    }
+}
+
+impl Default for PendingWindow {
+    fn default() -> Self {
+        Self(WINDOW_DAYS_MAX)
+    }
+}
+
+impl TryFrom<u8> for PendingWindow {
+    type Error = WindowError;
+
+    // clause: Q-18
+    fn try_from(days: u8) -> Result<Self, WindowError> {
+        if (WINDOW_DAYS_MIN..=WINDOW_DAYS_MAX).contains(&days) {
+            Ok(Self(days))
+        } else {
+            Err(WindowError)
+        }
+    }
+}
+
+impl FromStr for PendingWindow {
+    type Err = WindowError;
+
+    fn from_str(days: &str) -> Result<Self, WindowError> {
+        let plain = !days.starts_with(['+', '0']);
+        let days: Option<u8> = days.parse().ok();
+        days.filter(|_| plain).ok_or(WindowError)?.try_into()
+    }
+}
+
+impl fmt::Display for PendingWindow {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.0)
+    }
+}
+
+/// After how long a KEK is replaced: one calendar year, or three.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[expect(
+    clippy::exhaustive_enums,
+    reason = "the clause has these two values and no others"
+)]
+pub enum KeyExpiry {
+    /// P1Y.
+    OneYear,
+    /// P3Y.
+    ThreeYears,
+}
+
+/// A text that is neither P1Y nor P3Y.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("keys expire after P1Y or P3Y")]
+pub struct ExpiryError;
+
+impl KeyExpiry {
+    /// The text: `P1Y` or `P3Y`.
+    #[must_use]
+    pub const fn text(self) -> &'static str {
+        match self {
+            Self::OneYear => "P1Y",
+            Self::ThreeYears => "P3Y",
+        }
+    }
+
+    /// The period: 12 or 36 calendar months.
+    #[must_use]
+    pub const fn period(self) -> Period {
+        match self {
+            Self::OneYear => Period::months(12),
+            Self::ThreeYears => Period::months(36),
+        }
+    }
+
+    /// When a key made then expires: the same day and time of day in UTC, and the day before where
+    /// a leap day has none.
+    ///
+    /// # Errors
+    /// [`PeriodError::OutOfRange`] beyond the year 9999.
+    pub fn end(self, created: UtcDateTime) -> Result<UtcDateTime, PeriodError> {
+        let window =
+            self.period()
+                .add_exact(created, &Zone::UTC, DayRule::Elapsed, MonthRule::Clamp)?;
+        Ok(window.earliest)
+    }
+}
+
+impl FromStr for KeyExpiry {
+    type Err = ExpiryError;
+
+    // clause: Q-17
+    fn from_str(text: &str) -> Result<Self, ExpiryError> {
+        [Self::OneYear, Self::ThreeYears]
+            .into_iter()
+            .find(|expiry| expiry.text() == text)
+            .ok_or(ExpiryError)
+    }
+}
+
+impl fmt::Display for KeyExpiry {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.text())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    // clause: Q-18
+    #[test]
+    fn a_window_has_seven_to_thirty_days() {
+        for days in 0..=u8::MAX {
+            let window = PendingWindow::try_from(days);
+            assert_eq!(window.is_ok(), (7..=30).contains(&days), "{days}");
+            let parsed: Result<PendingWindow, _> = days.to_string().parse();
+            assert_eq!(parsed, window, "{days}");
+            if let Ok(window) = window {
+                assert_eq!(window.days(), days);
+                assert_eq!(window.to_string(), days.to_string());
+            }
+        }
+        assert_eq!(PendingWindow::default().days(), 30);
+        for text in ["", "7d", " 7", "+7", "07", "7.0", "-7", "263", "P7D"] {
+            assert_eq!(text.parse::<PendingWindow>(), Err(WindowError), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_window_ends_after_whole_days() {
+        let begins = UtcDateTime::UNIX_EPOCH;
+        let end = PendingWindow::SHORTEST.end(begins);
+        assert_eq!(end, begins + Duration::days(7));
+        assert_eq!(
+            PendingWindow::default().end(UtcDateTime::MAX),
+            UtcDateTime::MAX
+        );
+    }
+
+    // clause: Q-17
+    #[test]
+    fn keys_expire_after_one_year_or_three() {
+        assert_eq!("P1Y".parse(), Ok(KeyExpiry::OneYear));
+        assert_eq!("P3Y".parse(), Ok(KeyExpiry::ThreeYears));
+        for text in [
+            "", "P2Y", "P12M", "P36M", "P365D", "p1y", "P1Y ", "1", "P10Y", "P1YT0S",
+        ] {
+            assert_eq!(text.parse::<KeyExpiry>(), Err(ExpiryError), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_year_is_a_calendar_year() {
+        let at = |days: i64| UtcDateTime::UNIX_EPOCH + Duration::days(days);
+        let check = |expiry: KeyExpiry, from: i64, to: i64| {
+            assert_eq!(expiry.end(at(from)), Ok(at(to)), "{expiry} {from}");
+            assert_eq!(expiry.to_string().parse(), Ok(expiry));
+        };
+        // 1970-01-01 to 1971-01-01 and 1973-01-01
+        check(KeyExpiry::OneYear, 0, 365);
+        check(KeyExpiry::ThreeYears, 0, 365 * 3 + 1);
+        // 1972-02-29 has no anniversary: 1973-02-28, 1975-02-28
+        check(KeyExpiry::OneYear, 789, 789 + 365);
+        check(KeyExpiry::ThreeYears, 789, 789 + 365 * 3);
+        let last = KeyExpiry::OneYear.end(UtcDateTime::MAX);
+        assert!(last.is_err());
+    }
+}

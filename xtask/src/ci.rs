@@ -213,7 +213,7 @@ fn members() -> Result<Vec<String>, Fault> {
 
 /// Installs a cargo sub-command when it is missing.
 fn tool(name: &str) -> Result<(), Fault> {
-    if exists(name, "--version") {
+    if exists(name, &["--version"]) {
         return Ok(());
     }
     println!("installing {name}");

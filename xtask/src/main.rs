@@ -15,6 +15,7 @@ mod docs;
 mod environment;
 mod fuzz;
 mod layers;
+mod oracles;
 mod process;
 mod servers;
 mod test;

@@ -96,10 +96,10 @@ pub(crate) fn output(command: &mut Command) -> Result<String, Fault> {
     )))
 }
 
-/// Whether a program can be started at all.
-pub(crate) fn exists(program: &str, probe: &str) -> bool {
+/// Whether a program starts with these arguments and is content with them.
+pub(crate) fn exists(program: &str, probe: &[&str]) -> bool {
     Command::new(program)
-        .arg(probe)
+        .args(probe)
         .stdin(Stdio::null())
         .stdout(Stdio::null())
         .stderr(Stdio::null())

@@ -16,7 +16,7 @@ fn free_port() -> Result<u16, Fault> {
 /// Installs packages with apt when this is Debian and we are root; else says what to install.
 pub(crate) fn install(packages: &[&str]) -> Result<(), Fault> {
     let names = packages.join(" ");
-    if !exists("apt-get", "--version") || !is_root() {
+    if !exists("apt-get", &["--version"]) || !is_root() {
         return Err(Fault::Missing(format!(
             "{names}: not installed; install it, then run again"
         )));

@@ -108,6 +108,8 @@ pub struct Clause {
     pub modality: Option<Modality>,
     /// The crates that keep it.
     pub crates: Vec<String>,
+    /// Whether its lines are a heading, so that what they claim stands under them or nowhere.
+    pub heading: bool,
     /// Words of its lines that take something back, or promise without a figure.
     pub hedges: BTreeSet<Token>,
     /// What it says never happens, for the cross-checks.
@@ -116,6 +118,13 @@ pub struct Clause {
     pub does: BTreeSet<Token>,
     /// Who owns what according to it, for the cross-checks.
     pub owner: BTreeMap<Token, Token>,
+    /// The sites of data that it names; a closed list of them when its modality is a set.
+    pub sites: BTreeSet<Token>,
+    /// The vendor's terms on its lines on whose meaning the promise depends.
+    pub terms: BTreeSet<Token>,
+    /// Those of its lines that carry the words of `hedges`, `denies`, `does`, `owner`, `sites` and
+    /// `terms`; `None` when all do.
+    pub words_on: Option<BTreeSet<u32>>,
     /// The clause that it repeats.
     pub repeats: Option<ClauseId>,
     /// What a person has to attest.
@@ -139,6 +148,12 @@ impl Clause {
     /// The numbers of its lines, ascending.
     pub fn line_numbers(&self) -> impl Iterator<Item = u32> {
         self.lines.iter().map(|line| line.number)
+    }
+
+    /// The numbers of its lines that carry the words of its cross-checks, ascending.
+    pub fn word_lines(&self) -> impl Iterator<Item = u32> {
+        let carries = |number: &u32| self.words_on.as_ref().is_none_or(|on| on.contains(number));
+        self.line_numbers().filter(carries)
     }
 
     /// The declared figure of this name.

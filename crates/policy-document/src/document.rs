@@ -8,8 +8,9 @@ use time::Date;
 
 use crate::clause::{PinnedLine, words};
 use crate::{
-    Attestation, Catalogue, Class, Clause, Coverage, Deviation, DeviationClass, DocumentError,
-    ErrorKind, Key, Name, Position, SourceReport, Store, Token, read, source,
+    Answer, Attestation, Catalogue, Class, Clause, Coverage, Deviation, DeviationClass,
+    DocumentError, ErrorKind, FindingCode, Key, Name, Position, SourceReport, Store, Token, read,
+    source,
 };
 
 /// The format of a policy document, as its `format` key must say.
@@ -69,6 +70,7 @@ pub struct Document {
     pub(crate) clauses: Vec<Clause>,
     pub(crate) deviations: Vec<Deviation>,
     pub(crate) attestations: Vec<Attestation>,
+    pub(crate) answers: Vec<Answer>,
 }
 
 /// The table `[document]`.
@@ -106,7 +108,11 @@ impl Document {
     }
 
     /// What cannot be accepted on this day although it is well-formed: a line that nothing serves,
-    /// a deviation that delivers less than was promised, an attestation from the future.
+    /// a deviation that delivers less than was promised, an attestation from the future, an answer
+    /// to a finding that [`Document::lint`] does not make.
+    ///
+    /// Whether an answer to [`FindingCode::CrossWeaker`] answers anything depends on the other
+    /// documents, and is not asked here.
     ///
     /// # Errors
     /// Every such mistake, in the order of their places.
@@ -132,13 +138,30 @@ impl Document {
             );
             DocumentError::new(attestation.at, ErrorKind::FutureAttestation, message)
         });
-        let mut errors: Vec<_> = uncovered.chain(weaker).chain(future).collect();
+        let idle = self.idle_answers(today);
+        let mut errors: Vec<_> = uncovered.chain(weaker).chain(future).chain(idle).collect();
         errors.sort_by_key(|error| (error.line, error.column));
         if errors.is_empty() {
             Ok(())
         } else {
             Err(errors)
         }
+    }
+
+    fn idle_answers(&self, today: Date) -> Vec<DocumentError> {
+        if self.answers.is_empty() {
+            return Vec::new();
+        }
+        let findings = self.lint(today);
+        let answers = self.answers.iter();
+        let asked = answers.filter(|answer| answer.finding != FindingCode::CrossWeaker);
+        let idle = asked.filter(|answer| !findings.iter().any(|f| answer.answers(f)));
+        let error = |answer: &Answer| {
+            let code = answer.finding;
+            let message = format!("the answer to {code} answers no finding of these clauses");
+            DocumentError::new(answer.at, ErrorKind::IdleAnswer, message)
+        };
+        idle.map(error).collect()
     }
 
     /// Compares the bytes of the source page with what was reviewed, line by line.
@@ -297,5 +320,11 @@ impl Document {
     #[must_use]
     pub fn attestation(&self, clause: &ClauseId) -> Option<&Attestation> {
         self.attestations.iter().find(|a| a.clause == *clause)
+    }
+
+    /// Reasons why findings of the linter may stand.
+    #[must_use]
+    pub fn answers(&self) -> &[Answer] {
+        &self.answers
     }
 }

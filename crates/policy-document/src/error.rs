@@ -26,6 +26,8 @@ pub enum ErrorKind {
     Duplicate,
     /// An attestation signed after the day of the check.
     FutureAttestation,
+    /// An answer to a finding that the linter does not make.
+    IdleAnswer,
     /// A key that is required is not there.
     MissingKey,
     /// The text is no TOML.
@@ -34,8 +36,12 @@ pub enum ErrorKind {
     TooLarge,
     /// A line of the source that no clause and no ignore serves.
     Uncovered,
-    /// A name that no table of ours has: an event, control, store, class, scenario or sabotage.
+    /// A name that no table of ours has: a store, class, clause, scenario or sabotage.
     Unknown,
+    /// A control that no table of ours has.
+    UnknownControl,
+    /// An event that no table of ours has.
+    UnknownEvent,
     /// A key that the format does not know.
     UnknownKey,
     /// A value of the right type that cannot be: a malformed digest, an impossible date.

@@ -59,6 +59,7 @@
 //! None. The crate does no I/O and has no async.
 #![forbid(unsafe_code)]
 
+mod answer;
 mod attestation;
 pub mod catalogue;
 mod clause;
@@ -67,12 +68,14 @@ mod deviation;
 mod document;
 mod error;
 mod figure;
+mod lint;
 pub mod monitor;
 mod name;
 mod read;
 pub mod source;
 mod store;
 
+pub use answer::Answer;
 pub use attestation::{Attestation, AttestationState};
 pub use catalogue::Catalogue;
 pub use clause::{Clause, Kind, Modality, PinnedLine, Verify};
@@ -84,6 +87,7 @@ pub use document::{
 };
 pub use error::{DocumentError, ErrorKind, Position};
 pub use figure::{Bound, Declared, DeclaredValue, Figure, Per, State};
+pub use lint::{Answered, Finding, FindingCode, Linted, Severity, UnknownFindingCode, lint_all};
 pub use monitor::{Judgement, Monitor, MonitorError, Observed, Pattern};
 pub use name::{NAME_LEN_BYTES_MAX, Name, NameError, Token, TokenError};
 pub use source::{Coverage, LineReport, LineState, SourceReport};

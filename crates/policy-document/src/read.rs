@@ -72,11 +72,14 @@ pub(crate) fn document(
         &mut errors,
         reasons::attestation,
     );
+    let answers = fields.optional("answer");
+    let answers = tables(answers, "answer", &mut errors, reasons::answer);
     fields.finish(&mut errors);
 
     cross::graph(&ids, &classes, &stores, &keys, &mut errors);
     cross::clauses(&ids, &clauses, &mut errors);
     cross::reasons(&ids, &clauses, &deviations, &attestations, &mut errors);
+    cross::answers(&ids, &answers, &mut errors);
     if let Some(head) = &head {
         cross::lines(head, &ignores, &clauses, &mut errors);
     }
@@ -91,6 +94,7 @@ pub(crate) fn document(
             clauses,
             deviations,
             attestations,
+            answers,
         }),
         _ => Err(errors.into_sorted()),
     }

@@ -25,6 +25,10 @@ const OPTIONAL: &[&str] = &[
     "clause.hedges",
     "clause.denies",
     "clause.does",
+    "clause.heading",
+    "clause.sites",
+    "clause.terms",
+    "clause.words_on",
     "clause.repeats",
     "clause.owner.note",
     "clause.bound.early",
@@ -211,9 +215,9 @@ fn every_mistake_is_listed_at_once_in_the_order_of_their_places() {
         [
             ErrorKind::Value,
             ErrorKind::Value,
+            ErrorKind::UnknownEvent,
             ErrorKind::Unknown,
-            ErrorKind::Unknown,
-            ErrorKind::Unknown,
+            ErrorKind::UnknownControl,
             ErrorKind::Value,
             ErrorKind::MissingKey,
             ErrorKind::Value,
@@ -240,16 +244,16 @@ fn check(from: &str, to: &str, kind: ErrorKind) {
 
 #[test]
 fn names_that_no_table_has_are_refused() {
-    use ErrorKind::Unknown;
+    use ErrorKind::{Unknown, UnknownControl, UnknownEvent};
     check(
         "from = \"record.deleted\"",
         "from = \"record.eaten\"",
-        Unknown,
+        UnknownEvent,
     );
     check(
         "[\"record.manual_purge\"]",
         "[\"record.manual_purge@1\"]",
-        Unknown,
+        UnknownEvent,
     );
     check("[\"purge-late\"]", "[\"purge-later\"]", Unknown);
     check("\"bin::purged_in_time\"", "\"purged_in_time\"", Unknown);
@@ -261,11 +265,11 @@ fn names_that_no_table_has_are_refused() {
         "seals = [\"rows\", \"backup\"]",
         Unknown,
     );
-    check("gdpr = [\"5(1)(e)\"]", "gdpr = [\"105\"]", Unknown);
+    check("gdpr = [\"5(1)(e)\"]", "gdpr = [\"105\"]", UnknownControl);
     check(
         "iso27001 = [\"A.8.10\"]",
         "iso27001 = [\"A.9.10\"]",
-        Unknown,
+        UnknownControl,
     );
     check(
         "crates = [\"retention-policy\"]",
@@ -275,6 +279,11 @@ fn names_that_no_table_has_are_refused() {
     check("repeats = \"F-02\"", "repeats = \"F-99\"", Unknown);
     check("repeats = \"F-02\"", "repeats = \"F-01\"", Unknown);
     check("clause = \"F-02\"", "clause = \"F-98\"", Unknown);
+    check(
+        "clauses = [\"F-01\", \"F-02\"]",
+        "clauses = [\"F-01\", \"F-97\"]",
+        Unknown,
+    );
 }
 
 #[test]
@@ -320,6 +329,12 @@ fn nothing_is_there_twice() {
     let twice = errors(&format!("{FULL}\n{attestation}"));
     assert_eq!(
         twice.iter().map(|e| e.kind).collect::<Vec<_>>(),
+        [Duplicate]
+    );
+    let answer = "[[answer]]\nfinding = \"repeated\"\nclauses = [\"F-02\", \"F-01\"]\n";
+    let answered = errors(&format!("{FULL}\n{answer}reason = \"once more\"\n"));
+    assert_eq!(
+        answered.iter().map(|e| e.kind).collect::<Vec<_>>(),
         [Duplicate]
     );
     let deviation = "[[deviation]]\nclause = \"F-02\"\nclass = \"stricter\"\npromised = \"a\"\n\

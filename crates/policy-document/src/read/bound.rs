@@ -14,7 +14,7 @@ pub(super) const CIVIL_NIGHT: &str = "civil-night";
 
 /// An action of the one table.
 pub(super) fn action(value: Value<'_>, errors: &mut Errors<'_>) -> Option<Action> {
-    value::parsed_or(value, ErrorKind::Unknown, errors)
+    value::parsed_or(value, ErrorKind::UnknownEvent, errors)
 }
 
 pub(super) fn bound(table: Value<'_>, errors: &mut Errors<'_>) -> Option<Bound> {

@@ -8,7 +8,7 @@ use super::errors::Errors;
 use super::head::pinned_lines;
 use super::value::{self, Fields, Value, or_default, transpose};
 use super::{bound, shape};
-use crate::clause::{Kind, Modality, Verify};
+use crate::clause::{Kind, Modality, PinnedLine, Verify};
 use crate::control::{Controls, Framework};
 use crate::document::SAYS_LEN_CHARS_MAX;
 use crate::{Catalogue, Clause, Declared, DeclaredValue, ErrorKind, Figure, Token};
@@ -52,13 +52,20 @@ pub(super) fn clause(
     let crates = fields.required("crates", errors);
     let crates = crates.and_then(|v| {
         let has = |name: &str| CRATES.contains(&name);
-        value::distinct(v, errors, |v, errors| known(v, "crate", has, errors))
+        value::distinct(v, errors, |v, errors| {
+            known(v, "crate", ErrorKind::Unknown, has, errors)
+        })
     });
+    let heading = fields.optional("heading").map(|v| value::truth(v, errors));
     let hedges = tokens(fields.optional("hedges"), errors);
     let denies = tokens(fields.optional("denies"), errors);
     let does = tokens(fields.optional("does"), errors);
     let owner = fields.optional("owner");
     let owner = owner.map(|v| value::map(v, errors, |_, v, errors| value::parsed(v, errors)));
+    let sites = tokens(fields.optional("sites"), errors);
+    let terms = tokens(fields.optional("terms"), errors);
+    let words_on = fields.optional("words_on");
+    let words_on = words_on.map(|v| words_on_lines(v, lines.as_deref(), errors));
     let repeats = fields
         .optional("repeats")
         .map(|v| value::parsed::<ClauseId>(v, errors));
@@ -82,10 +89,14 @@ pub(super) fn clause(
         kind: kind?,
         modality: transpose(modality)?,
         crates: crates?,
+        heading: or_default(heading)?,
         hedges: hedges?,
         denies: denies?,
         does: does?,
         owner: or_default(owner)?,
+        sites: sites?,
+        terms: terms?,
+        words_on: transpose(words_on)?,
         repeats: transpose(repeats)?,
         attests: transpose(attests)?,
         stated,
@@ -104,6 +115,25 @@ pub(super) fn clause(
     Some(clause)
 }
 
+/// Lines of the clause itself.
+fn words_on_lines(
+    value: Value<'_>,
+    lines: Option<&[PinnedLine]>,
+    errors: &mut Errors<'_>,
+) -> Option<BTreeSet<u32>> {
+    let numbers = value::set(value, errors, value::number)?;
+    let lines = lines?;
+    if numbers.is_empty() {
+        return value::fail(value, ErrorKind::Value, "the list is empty", errors);
+    }
+    let is_own = |number: &u32| lines.iter().any(|line| line.number == *number);
+    if let Some(other) = numbers.iter().find(|number| !is_own(number)) {
+        let message = format!("line {other} is none of the clause");
+        return value::fail(value, ErrorKind::Contradiction, &message, errors);
+    }
+    Some(numbers)
+}
+
 fn tokens(value: Option<Value<'_>>, errors: &mut Errors<'_>) -> Option<BTreeSet<Token>> {
     or_default(value.map(|v| value::set(v, errors, value::parsed::<Token>)))
 }
@@ -112,6 +142,7 @@ fn tokens(value: Option<Value<'_>>, errors: &mut Errors<'_>) -> Option<BTreeSet<
 fn known(
     value: Value<'_>,
     what: &str,
+    kind: ErrorKind,
     has: impl Fn(&str) -> bool,
     errors: &mut Errors<'_>,
 ) -> Option<String> {
@@ -120,7 +151,7 @@ fn known(
         return Some(name.to_owned());
     }
     let message = format!("there is no {what} {}", value::quoted(name));
-    value::fail(value, ErrorKind::Unknown, &message, errors)
+    value::fail(value, kind, &message, errors)
 }
 
 /// `[clause.figure]`: one key, which is the figure's type.
@@ -232,11 +263,15 @@ fn verify(table: Value<'_>, catalogue: &Catalogue<'_>, errors: &mut Errors<'_>) 
     let mut fields = Fields::of(table, "verify", errors)?;
     let scenarios = fields.required("scenarios", errors).and_then(|v| {
         let has = |name: &str| catalogue.has_scenario(name);
-        value::distinct(v, errors, |v, errors| known(v, "scenario", has, errors))
+        value::distinct(v, errors, |v, errors| {
+            known(v, "scenario", ErrorKind::Unknown, has, errors)
+        })
     });
     let sabotages = fields.required("sabotages", errors).and_then(|v| {
         let has = |name: &str| catalogue.has_sabotage(name);
-        value::distinct(v, errors, |v, errors| known(v, "sabotage", has, errors))
+        value::distinct(v, errors, |v, errors| {
+            known(v, "sabotage", ErrorKind::Unknown, has, errors)
+        })
     });
     fields.finish(errors);
     Some(Verify {
@@ -251,7 +286,9 @@ fn controls(table: Value<'_>, errors: &mut Errors<'_>) -> Option<Controls> {
     for framework in Framework::ALL {
         let ids = fields.optional(framework.key()).map(|v| {
             let has = |name: &str| framework.has(name);
-            value::distinct(v, errors, |v, errors| known(v, "control", has, errors))
+            value::distinct(v, errors, |v, errors| {
+                known(v, "control", ErrorKind::UnknownControl, has, errors)
+            })
         });
         found.insert(*framework, or_default(ids));
     }

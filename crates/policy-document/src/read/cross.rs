@@ -9,7 +9,7 @@ use toml::de::{DeTable, DeValue};
 use super::errors::Errors;
 use crate::document::Head;
 use crate::store::{Class, Key, KeyDeath, Store, StoreKind};
-use crate::{Attestation, Clause, Deviation, ErrorKind, Ignore, Kind, Name, Position};
+use crate::{Answer, Attestation, Clause, Deviation, ErrorKind, Ignore, Kind, Name, Position};
 
 /// Ids as they are written, those of tables with mistakes included: a mistake in one table is no
 /// reason to say that another refers to nothing.
@@ -180,6 +180,20 @@ pub(super) fn reasons(
                 errors.push_at(attestation.at, ErrorKind::Contradiction, message);
             }
             Some(Kind::Partial | Kind::Organisational) => {}
+        }
+    }
+}
+
+/// An answer is about clauses that are there; a finding is answered once.
+pub(super) fn answers(ids: &Ids<'_>, answers: &[Answer], errors: &mut Errors<'_>) {
+    let mut seen = BTreeSet::new();
+    for answer in answers {
+        for clause in &answer.clauses {
+            require_clause(ids, *clause, answer.at, errors);
+        }
+        if !seen.insert((answer.finding, &answer.clauses)) {
+            let message = format!("the {} of these clauses is answered twice", answer.finding);
+            errors.push_at(answer.at, ErrorKind::Duplicate, message);
         }
     }
 }

@@ -1,4 +1,4 @@
-//! `[[deviation]]` and `[[attestation]]`.
+//! `[[deviation]]`, `[[attestation]]` and `[[answer]]`.
 
 use covenant_core::{ClauseId, DayRule, MonthRule, Period, Reading, Zone};
 use time::{Date, Time, UtcDateTime};
@@ -6,7 +6,7 @@ use time::{Date, Time, UtcDateTime};
 use super::errors::Errors;
 use super::graph::positive;
 use super::value::{self, Fields, transpose};
-use crate::{Attestation, Deviation, DeviationClass, ErrorKind};
+use crate::{Answer, Attestation, Deviation, DeviationClass, ErrorKind, FindingCode};
 
 pub(super) fn deviation(mut fields: Fields<'_>, errors: &mut Errors<'_>) -> Option<Deviation> {
     let at = fields.at(errors);
@@ -77,6 +77,29 @@ pub(super) fn attestation(mut fields: Fields<'_>, errors: &mut Errors<'_>) -> Op
         signed_on,
         valid_for,
         expires,
+    })
+}
+
+pub(super) fn answer(mut fields: Fields<'_>, errors: &mut Errors<'_>) -> Option<Answer> {
+    let at = fields.at(errors);
+    let finding_value = fields.required("finding", errors);
+    let finding = finding_value.and_then(|v| value::parsed::<FindingCode>(v, errors));
+    let clauses = fields.required("clauses", errors);
+    let clauses = clauses.and_then(|v| value::set(v, errors, value::parsed::<ClauseId>));
+    let reason = fields
+        .required("reason", errors)
+        .and_then(|v| value::words(v, errors));
+    fields.finish(errors);
+    let finding = finding?;
+    if !finding.is_answerable() {
+        let message = format!("{finding} cannot be answered, only corrected or reviewed");
+        return value::fail(finding_value?, ErrorKind::Contradiction, &message, errors);
+    }
+    Some(Answer {
+        finding,
+        at,
+        clauses: clauses?,
+        reason: reason?,
     })
 }
 

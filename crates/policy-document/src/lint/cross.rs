@@ -1,0 +1,146 @@
+//! Clauses of one document against each other: `never-against-does`, `repeated`, `ownership`,
+//! `location`.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use covenant_core::ClauseId;
+
+use super::{Answered, Finding, FindingCode, Linter};
+use crate::{Clause, Figure, Modality, Token};
+
+pub(super) fn findings(linter: &Linter<'_>) -> Vec<Finding> {
+    let mut found = never_against_does(linter);
+    found.extend(linter.clauses().filter_map(|c| repeated(linter, c)));
+    found.extend(ownership(linter));
+    found.extend(location(linter));
+    found
+}
+
+/// A finding on those lines of these clauses that carry their words.
+fn on_words<'c>(
+    code: FindingCode,
+    clauses: impl IntoIterator<Item = &'c Clause> + Clone,
+    message: String,
+) -> Finding {
+    let lines: Vec<u32> = clauses
+        .clone()
+        .into_iter()
+        .flat_map(Clause::word_lines)
+        .collect();
+    Finding::new(code, clauses.into_iter().map(|c| c.id), lines, message)
+}
+
+/// One finding a token that some clause denies and some other does.
+fn never_against_does(linter: &Linter<'_>) -> Vec<Finding> {
+    let denied: BTreeSet<&Token> = linter.clauses().flat_map(|c| &c.denies).collect();
+    let mut found = Vec::new();
+    for token in denied {
+        let deny = linter.clauses().filter(|c| c.denies.contains(token));
+        let deny: Vec<&Clause> = deny.collect();
+        let does = linter.clauses().filter(|c| c.does.contains(token));
+        let does: Vec<&Clause> = does.filter(|c| !c.denies.contains(token)).collect();
+        if does.is_empty() {
+            continue;
+        }
+        let mut message = format!(
+            "{token} is denied by {}, done by {}",
+            ids(&deny),
+            ids(&does)
+        );
+        let rights = deny.iter().flat_map(|clause| &clause.controls.gdpr);
+        let rights: BTreeSet<&String> = rights.filter(|article| is_right(article)).collect();
+        for article in rights {
+            message.push_str(&format!("; the denial stands against GDPR {article}"));
+        }
+        let both: Vec<&Clause> = deny.into_iter().chain(does).collect();
+        let clauses: Vec<ClauseId> = both.iter().map(|clause| clause.id).collect();
+        let finding = on_words(FindingCode::NeverAgainstDoes, both, message);
+        found.push(finding.with_answer(linter.deviation(&clauses)));
+    }
+    found
+}
+
+/// Whether an article is a right of the person: 15 to 22 of the GDPR.
+fn is_right(article: &str) -> bool {
+    let number = article.split('(').next().unwrap_or_default();
+    number.parse().is_ok_and(|n: u32| (15..=22).contains(&n))
+}
+
+/// Answered when the same scenarios prove both.
+fn repeated(linter: &Linter<'_>, clause: &Clause) -> Option<Finding> {
+    let first = linter.document.clause(&clause.repeats?).ok()?;
+    let message = format!("{} repeats {}", clause.id, first.id);
+    let scenarios = &clause.verify.scenarios;
+    let same = !scenarios.is_empty() && *scenarios == first.verify.scenarios;
+    let answered = same.then(|| Answered::SameScenarios {
+        scenarios: scenarios.clone(),
+    });
+    Some(Finding::on(FindingCode::Repeated, [first, clause], message).with_answer(answered))
+}
+
+/// One finding a thing that several are said to own.
+fn ownership(linter: &Linter<'_>) -> Vec<Finding> {
+    let mut things: BTreeMap<&Token, BTreeMap<&Token, Vec<&Clause>>> = BTreeMap::new();
+    for clause in linter.clauses() {
+        for (thing, owner) in &clause.owner {
+            let owners = things.entry(thing).or_default();
+            owners.entry(owner).or_default().push(clause);
+        }
+    }
+    let disputed = things.into_iter().filter(|(_, owners)| owners.len() > 1);
+    let finding = |(thing, owners): (&Token, BTreeMap<&Token, Vec<&Clause>>)| {
+        let each = owners
+            .iter()
+            .map(|(owner, clauses)| format!("{owner} by {}", ids(clauses)));
+        let each: Vec<String> = each.collect();
+        let message = format!("the {thing} is owned by several: {}", each.join(", "));
+        let clauses: Vec<&Clause> = owners.into_values().flatten().collect();
+        on_words(FindingCode::Ownership, clauses, message)
+    };
+    disputed.map(finding).collect()
+}
+
+/// A site that a clause names and the closed list of sites does not. A declared list answers that
+/// has it.
+fn location(linter: &Linter<'_>) -> Vec<Finding> {
+    let is_list =
+        |clause: &&Clause| clause.modality == Some(Modality::Set) && !clause.sites.is_empty();
+    let lists: Vec<&Clause> = linter.clauses().filter(is_list).collect();
+    let listed: BTreeSet<&Token> = lists.iter().flat_map(|clause| listed_by(clause)).collect();
+    if lists.is_empty() {
+        return Vec::new();
+    }
+    let naming = linter.clauses().filter(|clause| !is_list(clause));
+    let named = naming.flat_map(|clause| clause.sites.iter().map(move |site| (clause, site)));
+    let outside = named.filter(|(_, site)| !listed.contains(site));
+    let finding = |(clause, site): (&Clause, &Token)| {
+        let message = format!(
+            "{site} is not in the closed list of sites of {}",
+            ids(&lists)
+        );
+        let both: Vec<&Clause> = lists.iter().copied().chain([clause]).collect();
+        let concerned: Vec<ClauseId> = both.iter().map(|clause| clause.id).collect();
+        let has_site = |name: &str, figure: &crate::Declared| {
+            let is_set =
+                matches!(&figure.value, crate::DeclaredValue::Set(set) if set.contains(site));
+            name == "sites" && is_set
+        };
+        let answered = linter.declared_where(&concerned, has_site);
+        on_words(FindingCode::Location, both, message).with_answer(answered)
+    };
+    outside.map(finding).collect()
+}
+
+/// The sites of a closed list, its figure included.
+fn listed_by(clause: &Clause) -> impl Iterator<Item = &Token> {
+    let figure = match &clause.figure {
+        Some(Figure::OneOf(words) | Figure::Fields(words)) => Some(words),
+        Some(Figure::Count(_) | Figure::Ratio { .. } | Figure::Text(_)) | None => None,
+    };
+    clause.sites.iter().chain(figure.into_iter().flatten())
+}
+
+fn ids(clauses: &[&Clause]) -> String {
+    let ids: Vec<String> = clauses.iter().map(|clause| clause.id.to_string()).collect();
+    ids.join(", ")
+}

@@ -8,7 +8,7 @@ use std::time::Instant;
 
 use covenant_core::{Action, TenantId};
 use policy_document::Document;
-use policy_document::monitor::{Judgement, Observed};
+use policy_document::monitor::{Judgement, MonitorSet, Observed};
 use time::Duration;
 use time::macros::utc_datetime;
 
@@ -18,7 +18,8 @@ fn main() -> Result<(), Box<dyn Error>> {
         .map_or(Ok(10_000), |text| text.parse::<u32>())?;
     let prodb = Document::parse(include_str!("../../../policies/prodb.toml"));
     let document = prodb.map_err(|errors| format!("{errors:?}"))?;
-    let mut monitors: Vec<_> = document.monitors().into_iter().cycle().take(40).collect();
+    let own = document.monitors();
+    let mut monitors = MonitorSet::new(own.iter().cycle().take(40).cloned());
     let tenant = TenantId::derive(&uuid::Uuid::NAMESPACE_DNS, "one.example");
     let start = utc_datetime!(2027-01-01 0:00);
     let began = Instant::now();
@@ -33,20 +34,19 @@ fn main() -> Result<(), Box<dyn Error>> {
         let mut event = Observed::new(start + Duration::minutes(3) * number, action);
         event.tenant = Some(tenant);
         event.key = Some(&key);
-        for monitor in &mut monitors {
-            monitor.see(&event)?;
-        }
+        monitors.see(&event)?;
     }
     let took = began.elapsed();
-    let held: usize = monitors.iter().map(|monitor| monitor.open_cases()).sum();
+    let all = monitors.monitors();
+    let held: usize = all.iter().map(|monitor| monitor.open_cases()).sum();
     println!(
         "{events} events, {} monitors: {took:?}, {held} records held",
-        monitors.len()
+        all.len()
     );
     let end = start + Duration::minutes(3) * events;
-    for monitor in monitors.into_iter().take(document.monitors().len()) {
-        let name = monitor.to_string();
-        let word = match monitor.close(end) {
+    for watched in monitors.close(end).into_iter().take(own.len()) {
+        let name = format!("{} {}", watched.clause, watched.pattern);
+        let word = match watched.judgement {
             Judgement::Satisfied { cases, .. } => format!("{cases} cases held"),
             Judgement::Violated(all) => format!("violated, {} listed", all.len()),
             Judgement::Pending(open) => format!("{} open", open.len()),

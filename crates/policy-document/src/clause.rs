@@ -6,6 +6,7 @@ use covenant_core::digest::Digest;
 use covenant_core::{Action, ClauseId};
 
 use crate::control::Controls;
+use crate::monitor::MonitorSpec;
 use crate::{Bound, Declared, Figure, Position, Token};
 
 macro_rules! words {
@@ -70,7 +71,8 @@ words! {
     }
 }
 
-/// Scenarios that prove a clause, and the sabotages they must catch.
+/// Scenarios that prove a clause, the sabotages they must catch, and the monitors that must have
+/// judged what ran.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Verify {
@@ -78,6 +80,8 @@ pub struct Verify {
     pub scenarios: Vec<String>,
     /// Sabotages, in the order of the document.
     pub sabotages: Vec<String>,
+    /// Monitors, in the order of the document.
+    pub monitors: Vec<MonitorSpec>,
 }
 
 /// A line of the source, pinned by its digest.

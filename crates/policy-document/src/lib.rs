@@ -11,8 +11,8 @@
 //!   [`Document::coverage`].
 //! - To ask what may not be accepted today use [`Document::check`].
 //! - To take a figure use [`Clause::bound`], [`Clause::figure`] and [`Clause::declared`].
-//! - To watch a history of events use [`Document::monitors`]; for a pattern of your own
-//!   [`Monitor::new`].
+//! - To watch a history of events use [`Document::monitors`] and [`monitor::MonitorSet`]; for a
+//!   pattern of your own [`Monitor::new`].
 //! - To see where data lies use [`Document::stores`] and [`Document::keys`].
 //!
 //! ```
@@ -88,7 +88,7 @@ pub use document::{
 pub use error::{DocumentError, ErrorKind, Position};
 pub use figure::{Bound, Declared, DeclaredValue, Figure, Per, State};
 pub use lint::{Answered, Finding, FindingCode, Linted, Severity, UnknownFindingCode, lint_all};
-pub use monitor::{Judgement, Monitor, MonitorError, Observed, Pattern};
+pub use monitor::{Judgement, Monitor, MonitorError, MonitorSpec, Observed, Pattern};
 pub use name::{NAME_LEN_BYTES_MAX, Name, NameError, Token, TokenError};
 pub use source::{Coverage, LineReport, LineState, SourceReport};
 pub use store::{Cadence, Class, Erase, Key, KeyDeath, Store, StoreKind};

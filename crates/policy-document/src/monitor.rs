@@ -8,6 +8,9 @@ mod derive;
 mod limit;
 mod observed;
 mod pattern;
+mod recorded;
+mod set;
+mod spec;
 mod tally;
 mod timed;
 mod txn;
@@ -17,12 +20,18 @@ use time::UtcDateTime;
 
 pub use observed::{Attribute, Attributes, CaseKey, Observed, TEXT_LEN_BYTES_MAX};
 pub use pattern::{Cases, Pattern, Rhythm};
-pub use tally::{Breach, Judgement, Margin, Open, VIOLATIONS_MAX, Violation};
+pub use recorded::{Recorded, Value};
+pub use set::{MonitorSet, Step, WatchError, Watched, watch};
+pub use spec::{MonitorSpec, MonitorSpecError, SPEC_LEN_BYTES_MAX};
+pub use tally::{Breach, Judgement, Margin, Open, Undecided, VIOLATIONS_MAX, Violation};
 pub use txn::TXN_SPAN_SECS;
+
+pub(crate) use derive::derived;
 
 use bonds::{Before, Member, Never, Unique};
 use limit::Limits;
-use tally::Tally;
+use observed::Key;
+use tally::{Case, Tally};
 use timed::Timed;
 use txn::Always;
 
@@ -139,32 +148,81 @@ impl Monitor {
             return Err(MonitorError::OutOfOrder { at: event.at, last });
         }
         if event.happened() {
-            let (pattern, tally) = (&self.pattern, &mut self.tally);
-            match &mut self.watch {
-                Watch::Always(watch) => watch.see(pattern, event, tally)?,
-                Watch::Before(watch) => watch.see(pattern, event, tally)?,
-                Watch::Member(watch) => watch.see(pattern, event, tally)?,
-                Watch::Never(watch) => watch.see(pattern, event, tally)?,
-                Watch::Timed(watch) => watch.see(pattern, event, tally)?,
-                Watch::Unique(watch) => watch.see(pattern, event, tally)?,
-            }
+            self.take(event)?;
         }
         self.last = Some(event.at);
         Ok(())
     }
 
+    /// What happened after `from` and before `until` is not known. A case that was due before the
+    /// gap failed, one that was over held; every other open case is not decided, and neither is what
+    /// the gap itself may hold, so that the judgement is [`Judgement::Pending`] at best.
+    ///
+    /// # Errors
+    /// [`MonitorError::OutOfOrder`] when the gap begins before the last event or ends before it
+    /// begins.
+    pub fn gap(&mut self, from: UtcDateTime, until: UtcDateTime) -> Result<(), MonitorError> {
+        let (at, last) = match self.last {
+            Some(last) if from < last => (from, last),
+            _ if until < from => (until, from),
+            _ => {
+                self.lose(from, until);
+                self.last = Some(until);
+                return Ok(());
+            }
+        };
+        Err(MonitorError::OutOfOrder { at, last })
+    }
+
     /// Ends the history at `at`, or at its last event if that is later, and judges it. A ceiling
     /// that ends exactly then may still be met: its case is open.
     #[must_use]
-    pub fn close(mut self, at: UtcDateTime) -> Judgement {
-        let at = self.last.map_or(at, |last| last.max(at));
+    pub fn close(self, at: UtcDateTime) -> Judgement {
+        self.watched(at).judgement
+    }
+
+    /// An event that happened and is not out of order.
+    fn take(&mut self, event: &Observed<'_>) -> Result<(), MonitorError> {
+        let (pattern, tally) = (&self.pattern, &mut self.tally);
+        match &mut self.watch {
+            Watch::Always(watch) => watch.see(pattern, event, tally),
+            Watch::Before(watch) => watch.see(pattern, event, tally),
+            Watch::Member(watch) => watch.see(pattern, event, tally),
+            Watch::Never(watch) => watch.see(pattern, event, tally),
+            Watch::Timed(watch) => watch.see(pattern, event, tally),
+            Watch::Unique(watch) => watch.see(pattern, event, tally),
+        }
+    }
+
+    fn lose(&mut self, from: UtcDateTime, until: UtcDateTime) {
         let tally = &mut self.tally;
+        match &mut self.watch {
+            Watch::Always(watch) => watch.lose(from, until, tally),
+            Watch::Before(watch) => watch.lose(until),
+            Watch::Never(watch) => watch.lose(),
+            Watch::Timed(watch) => watch.lose(from, tally),
+            Watch::Member(_) | Watch::Unique(_) => {}
+        }
+        let (since, limit) = (from, until);
+        tally.leave_open(Key::first_of(None), Case { since, limit }, Undecided::Gap);
+    }
+
+    /// The judgement with what it is about.
+    fn watched(self, at: UtcDateTime) -> Watched {
+        let at = self.last.map_or(at, |last| last.max(at));
+        let mut tally = self.tally;
         match self.watch {
-            Watch::Always(watch) => watch.close(at, tally),
-            Watch::Timed(watch) => watch.close(&self.pattern, at, tally),
+            Watch::Always(watch) => watch.close(at, &mut tally),
+            Watch::Timed(watch) => watch.close(&self.pattern, at, &mut tally),
             Watch::Before(_) | Watch::Member(_) | Watch::Never(_) | Watch::Unique(_) => {}
         }
-        self.tally.judgement()
+        Watched {
+            clause: self.clause,
+            pattern: self.pattern,
+            cases: tally.decided(),
+            worst: tally.worst(),
+            judgement: tally.judgement(),
+        }
     }
 
     /// The clause that it watches.

@@ -8,7 +8,7 @@ use covenant_core::{Action, Event, EventId, ItemId, Outcome, TenantId};
 use policy_document::monitor::{
     Breach, CaseKey, Judgement, Monitor, MonitorError, Observed, TEXT_LEN_BYTES_MAX,
 };
-use policy_document::{Document, Pattern};
+use policy_document::{Clause, Document, Pattern};
 use time::macros::utc_datetime as at;
 use time::{Duration, UtcDateTime};
 use uuid::Uuid;
@@ -79,7 +79,8 @@ fn each_clause_gives_the_monitors_of_the_golden_list() -> Outcomes {
     for document in documents() {
         text.push_str(&format!("{}\n", document.id()));
         let monitors = document.monitors();
-        for clause in document.clauses().iter().filter(|c| c.bound.is_some()) {
+        let told = |c: &&Clause| c.bound.is_some() || !c.verify.monitors.is_empty();
+        for clause in document.clauses().iter().filter(told) {
             let own: Vec<_> = monitors
                 .iter()
                 .filter(|m| m.clause() == clause.id)
@@ -88,7 +89,10 @@ fn each_clause_gives_the_monitors_of_the_golden_list() -> Outcomes {
                 text.push_str(&format!("{} none\n", clause.id));
             }
             for monitor in own {
-                text.push_str(&format!("{monitor}\n"));
+                let mut named = clause.verify.monitors.iter();
+                let named = named.any(|spec| spec.names(monitor.pattern()));
+                let why = if named { "" } else { " (no clause names it)" };
+                text.push_str(&format!("{monitor}{why}\n"));
             }
         }
     }

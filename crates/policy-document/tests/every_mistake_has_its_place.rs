@@ -34,6 +34,7 @@ const OPTIONAL: &[&str] = &[
     "clause.bound.early",
     "clause.bound.late",
     "clause.bound.waived_by",
+    "clause.verify.monitor",
     "clause.controls.gdpr",
     "clause.controls.iso27001",
     "clause.controls.iso27701_2019",
@@ -391,6 +392,25 @@ fn values_that_cannot_be_are_refused() {
     check("hedges = [\"strong\"]", "hedges = [\"a b\"]", Value);
     check("machine = \"all", "\"a b\" = \"all", Value);
     check("to = [\"record.purged\"]", "to = []", Value);
+    let monitor = "monitor = \"before(record.deleted, record.purged), per thing\"";
+    check(monitor, "monitor = \"sometimes\"", Value);
+    check(monitor, "monitor = \"before(record.deleted)\"", Value);
+    check(monitor, "monitor = \"always(a implies b)\"", Value);
+    check(monitor, "monitor = []", Value);
+    for (by, expect) in [
+        ("monitor = [\"within\", \"within\"]", ErrorKind::Duplicate),
+        (
+            "monitor = [\"within\", \"every\"]",
+            ErrorKind::Contradiction,
+        ),
+        ("monitor = \"every\"", ErrorKind::Contradiction),
+    ] {
+        check(monitor, by, expect);
+    }
+    for sound in ["\"within\"", "[\"not_before\", \"within\"]"] {
+        let found = errors(&FULL.replacen(monitor, &format!("monitor = {sound}"), 1));
+        assert_eq!(found, [], "{sound}");
+    }
     let says = "says = \"a deleted note stays for 30 days\"";
     check(says, &format!("says = \"{}\"", "x".repeat(201)), Value);
     let found = errors(&FULL.replacen(says, &format!("says = \"{}\"", "\u{e9}".repeat(200)), 1));
@@ -426,6 +446,13 @@ fn what_does_not_hold_together_is_refused() {
     check(
         informational,
         &format!("{informational}{verify}"),
+        Contradiction,
+    );
+    let watched = "\n[clause.verify]\nscenarios = []\nsabotages = []\n\
+                   monitor = \"before(record.deleted, record.purged), per thing\"\n";
+    check(
+        informational,
+        &format!("{informational}{watched}"),
         Contradiction,
     );
     let organisational = "kind = \"organisational\"\nmodality = \"always\"\ncrates = []\n";

@@ -4,18 +4,19 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use time::UtcDateTime;
 
-use super::observed::{Attribute, CaseKey, Observed, Value};
-use super::tally::{Breach, Tally, Violation};
+use super::observed::{Attribute, Key, Observed};
+use super::recorded::Value;
+use super::tally::{Breach, Case, Tally, Undecided, Violation};
 use super::{Cases, MonitorError, OPEN_CASES_MAX, Pattern};
 
 fn failed(
-    case: CaseKey,
+    case: Key,
     breach: Breach,
     event: &Observed<'_>,
     since: Option<UtcDateTime>,
 ) -> Violation {
     Violation {
-        case,
+        case: case.into(),
         breach,
         action: Some(event.action),
         at: event.at,
@@ -33,7 +34,7 @@ const fn room(held: usize) -> Result<(), MonitorError> {
 
 /// States that have begun and not ended.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Never(BTreeMap<CaseKey, UtcDateTime>);
+pub(super) struct Never(BTreeMap<Key, UtcDateTime>);
 
 impl Never {
     pub(super) fn see(
@@ -76,14 +77,23 @@ impl Never {
         Ok(())
     }
 
+    /// A state that was open may have ended in the gap: nothing more is said of it.
+    pub(super) fn lose(&mut self) {
+        self.0.clear();
+    }
+
     pub(super) fn len(&self) -> usize {
         self.0.len()
     }
 }
 
-/// Cases in which the first event has come.
+/// Cases in which the first event has come, and the end of the last gap, in which it may have come
+/// in any.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Before(BTreeSet<CaseKey>);
+pub(super) struct Before {
+    known: BTreeSet<Key>,
+    lost: Option<UtcDateTime>,
+}
 
 impl Before {
     pub(super) fn see(
@@ -100,23 +110,33 @@ impl Before {
             return Ok(());
         }
         let key = event.case(*cases)?;
-        let known = self.0.contains(&key);
+        let known = self.known.contains(&key);
         if opens && !known {
-            room(self.0.len())?;
+            room(self.known.len())?;
         }
         if comes && known {
             tally.hold();
+        } else if let Some(lost) = self.lost.filter(|_| comes) {
+            let case = Case {
+                since: lost,
+                limit: event.at,
+            };
+            tally.leave_open(key.clone(), case, Undecided::Lost);
         } else if comes {
             tally.violate(failed(key.clone(), Breach::Unpreceded, event, None));
         }
         if opens {
-            self.0.insert(key);
+            self.known.insert(key);
         }
         Ok(())
     }
 
+    pub(super) const fn lose(&mut self, until: UtcDateTime) {
+        self.lost = Some(until);
+    }
+
     pub(super) fn len(&self) -> usize {
-        self.0.len()
+        self.known.len()
     }
 }
 

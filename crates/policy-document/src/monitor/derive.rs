@@ -10,25 +10,33 @@ use std::collections::BTreeSet;
 use covenant_core::Action;
 
 use super::timed::{is_of_tenant, noun};
-use super::{Cases, Monitor, Pattern, Rhythm};
+use super::{Cases, Monitor, MonitorSpec, Pattern, Rhythm};
 use crate::{Bound, Clause, Document, Modality, Per};
 
 impl Document {
-    /// The monitors of the clauses that are proven and whose bound says by itself which events
-    /// belong together, in the order of the document; they have seen nothing yet.
+    /// The monitors of the clauses that are proven, in the order of the document: those that follow
+    /// from a bound, and those that a clause names in full. They have seen nothing yet.
     #[must_use]
     pub fn monitors(&self) -> Vec<Monitor> {
         let proven = self.clauses().iter().filter(|clause| clause.is_proven());
         let of = |clause: &Clause| {
-            let patterns = clause
-                .bound
-                .iter()
-                .flat_map(|bound| patterns(clause, bound));
+            let named = clause.verify.monitors.iter();
+            let in_full = named.filter_map(|spec| match spec {
+                MonitorSpec::Pattern(pattern) => Some(pattern.clone()),
+                _ => None,
+            });
+            let patterns = derived(clause).into_iter().chain(in_full);
             let monitor = |p| Monitor::new(clause.id, p, self.reading());
             patterns.map(monitor).collect::<Vec<_>>()
         };
         proven.flat_map(of).collect()
     }
+}
+
+/// The patterns that follow from the bound of a clause.
+pub(crate) fn derived(clause: &Clause) -> Vec<Pattern> {
+    let bounds = clause.bound.iter();
+    bounds.flat_map(|bound| patterns(clause, bound)).collect()
 }
 
 fn patterns(clause: &Clause, bound: &Bound) -> Vec<Pattern> {

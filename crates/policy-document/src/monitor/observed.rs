@@ -7,10 +7,14 @@ use covenant_core::{Action, Event, Outcome, TenantId, TxnId};
 use time::UtcDateTime;
 use uuid::Uuid;
 
+use super::recorded::Value;
 use super::{Cases, MonitorError};
 
 /// Longest id or attribute in bytes that a monitor holds: four times the longest id of an item.
 pub const TEXT_LEN_BYTES_MAX: usize = 256;
+
+/// Longest id in bytes that a key holds in place: that of a UUID, which is what most ids are.
+const SHORT_LEN_BYTES: usize = 16;
 
 /// What happened, when, to what and in which transaction.
 #[derive(Debug, Clone, Copy)]
@@ -58,6 +62,7 @@ enum Source<'a> {
     Leaf(&'a [(&'a str, Attribute<'a>)]),
     #[default]
     None,
+    Recorded(&'a BTreeMap<String, Value>),
 }
 
 impl<'a> Attributes<'a> {
@@ -67,6 +72,13 @@ impl<'a> Attributes<'a> {
         Self {
             outcome: Some(outcome),
             source: Source::Leaf(values),
+        }
+    }
+
+    pub(super) const fn recorded(outcome: Outcome, values: &'a BTreeMap<String, Value>) -> Self {
+        Self {
+            outcome: Some(outcome),
+            source: Source::Recorded(values),
         }
     }
 
@@ -85,6 +97,7 @@ impl<'a> Attributes<'a> {
             Source::Event(data) => data.get(name).and_then(attribute),
             Source::Leaf(values) => values.iter().find(|(n, _)| *n == name).map(|(_, v)| *v),
             Source::None => None,
+            Source::Recorded(values) => values.get(name).map(Value::attribute),
         }
     }
 }
@@ -137,16 +150,17 @@ impl<'a> Observed<'a> {
     }
 
     /// Which case the event belongs to.
-    pub(super) fn case(&self, cases: Cases) -> Result<CaseKey, MonitorError> {
+    pub(super) fn case(&self, cases: Cases) -> Result<Key, MonitorError> {
+        let own = || self.key.map_or(Ok(Thing::None), Thing::new);
         let thing = match cases {
-            Cases::Tenant => None,
-            Cases::Thing => self.key.map(short).transpose()?,
+            Cases::Tenant => Thing::None,
+            Cases::Thing => own()?,
             Cases::Vault => match self.attributes.get("vault") {
-                Some(Attribute::Id(vault)) => Some(Box::from(vault.as_bytes().as_slice())),
-                _ => self.key.map(short).transpose()?,
+                Some(Attribute::Id(vault)) => Thing::new(vault.as_bytes())?,
+                _ => own()?,
             },
         };
-        Ok(CaseKey {
+        Ok(Key {
             tenant: self.tenant,
             thing,
         })
@@ -174,7 +188,7 @@ impl<'a> From<&'a Event> for Observed<'a> {
     }
 }
 
-fn short(bytes: &[u8]) -> Result<Box<[u8]>, MonitorError> {
+fn bounded(bytes: &[u8]) -> Result<Box<[u8]>, MonitorError> {
     if bytes.len() > TEXT_LEN_BYTES_MAX {
         return Err(MonitorError::TooLong);
     }
@@ -191,14 +205,57 @@ pub struct CaseKey {
     pub thing: Option<Box<[u8]>>,
 }
 
-/// A value of an attribute, to be remembered.
+/// A [`CaseKey`] as monitors hold it: the ids that events have lie in place.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum Value {
-    At(UtcDateTime),
-    Bytes(Box<[u8]>),
-    Count(u64),
-    Id(Uuid),
-    Word(Box<str>),
+pub(super) struct Key {
+    pub(super) tenant: Option<TenantId>,
+    thing: Thing,
+}
+
+/// Ordered so that the tenant as a whole comes first.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+enum Thing {
+    None,
+    /// Padded with zeros, and how many bytes of it count.
+    Short([u8; SHORT_LEN_BYTES], u8),
+    Long(Box<[u8]>),
+}
+
+impl Thing {
+    fn new(id: &[u8]) -> Result<Self, MonitorError> {
+        let mut short = [0; SHORT_LEN_BYTES];
+        match (short.get_mut(..id.len()), u8::try_from(id.len())) {
+            (Some(place), Ok(len)) => {
+                place.copy_from_slice(id);
+                Ok(Self::Short(short, len))
+            }
+            _ => Ok(Self::Long(bounded(id)?)),
+        }
+    }
+}
+
+impl Key {
+    /// The first key of a tenant in the order of keys.
+    pub(super) const fn first_of(tenant: Option<TenantId>) -> Self {
+        Self {
+            tenant,
+            thing: Thing::None,
+        }
+    }
+}
+
+impl From<Key> for CaseKey {
+    fn from(key: Key) -> Self {
+        let thing = match key.thing {
+            Thing::None => None,
+            Thing::Short(bytes, len) => bytes.get(..usize::from(len)).map(Box::from),
+            Thing::Long(bytes) => Some(bytes),
+        };
+        Self {
+            tenant: key.tenant,
+            thing,
+        }
+    }
 }
 
 impl TryFrom<Attribute<'_>> for Value {
@@ -207,7 +264,7 @@ impl TryFrom<Attribute<'_>> for Value {
     fn try_from(attribute: Attribute<'_>) -> Result<Self, MonitorError> {
         Ok(match attribute {
             Attribute::At(at) => Self::At(at),
-            Attribute::Bytes(bytes) => Self::Bytes(short(bytes)?),
+            Attribute::Bytes(bytes) => Self::Bytes(bounded(bytes)?),
             Attribute::Count(count) => Self::Count(count),
             Attribute::Id(id) => Self::Id(id),
             Attribute::Word(word) if word.len() > TEXT_LEN_BYTES_MAX => {

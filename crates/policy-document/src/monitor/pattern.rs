@@ -129,6 +129,33 @@ pub enum Pattern {
     },
 }
 
+impl Pattern {
+    /// Every action that it looks at; no other changes what it says.
+    #[must_use]
+    pub fn actions(&self) -> BTreeSet<Action> {
+        match self {
+            Self::Always { when, then } => [*when, *then].into(),
+            Self::Before { first, then, .. } => [*first, *then].into(),
+            Self::Every {
+                action, ended_by, ..
+            } => ended_by.iter().copied().chain([*action]).collect(),
+            Self::Member { action, .. } | Self::Unique { action, .. } => [*action].into(),
+            Self::Never {
+                action,
+                from,
+                until,
+                ..
+            } => from.iter().chain(until).copied().chain([*action]).collect(),
+            Self::NotBefore {
+                from, to, ended_by, ..
+            }
+            | Self::Within {
+                from, to, ended_by, ..
+            } => from.iter().chain(ended_by).copied().chain([*to]).collect(),
+        }
+    }
+}
+
 impl fmt::Display for Cases {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {

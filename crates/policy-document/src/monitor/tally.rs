@@ -1,10 +1,12 @@
 //! The judgement, and what is counted towards it.
 
+use std::fmt;
+
 use covenant_core::Action;
 use time::UtcDateTime;
 
-use super::CaseKey;
 use super::limit::Side;
+use super::observed::{CaseKey, Key};
 
 /// Most violations that are listed, the first to be found: as many as a person reads.
 pub const VIOLATIONS_MAX: usize = 1_000;
@@ -86,12 +88,74 @@ pub struct Violation {
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Open {
-    /// Which.
+    /// Which; all of the operator's for [`Undecided::Gap`].
     pub case: CaseKey,
-    /// When its clock started.
+    /// When its clock started; when the gap began.
     pub since: UtcDateTime,
-    /// When it would be decided.
+    /// When it would be decided; when the gap ended.
     pub limit: UtcDateTime,
+    /// Why it was not.
+    pub why: Undecided,
+}
+
+/// Why a case was not decided.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[non_exhaustive]
+pub enum Undecided {
+    /// The history ended first.
+    End,
+    /// Not one case: any of them, since nothing is known of what happened in between.
+    Gap,
+    /// What decided it may lie in a gap of the history.
+    Lost,
+}
+
+/// In words, without the case.
+impl fmt::Display for Open {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (since, limit) = (self.since, self.limit);
+        match self.why {
+            Undecided::End => write!(f, "open since {since}, to be decided by {limit}"),
+            Undecided::Gap => write!(
+                f,
+                "nothing is known of what happened from {since} to {limit}"
+            ),
+            Undecided::Lost => {
+                write!(
+                    f,
+                    "open since {since}, to be decided by {limit}; lost in a gap"
+                )
+            }
+        }
+    }
+}
+
+/// In words, without the case: `late: at .., limit .., since ..`.
+impl fmt::Display for Violation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let word = match self.breach {
+            Breach::Alone => "without its counterpart in the transaction",
+            Breach::Early => "early",
+            Breach::Forbidden => "while it may not",
+            Breach::Late => "late",
+            Breach::NotMember => "a value that is not on the list",
+            Breach::NotUnique => "a value that belongs to another",
+            Breach::Overdue => "overdue",
+            Breach::Unpreceded => "without what must come first",
+        };
+        f.write_str(word)?;
+        if let Some(action) = self.action {
+            write!(f, ": {action}")?;
+        }
+        write!(f, " at {}", self.at)?;
+        if let Some(limit) = self.limit {
+            write!(f, ", limit {limit}")?;
+        }
+        if let Some(since) = self.since {
+            write!(f, ", since {since}")?;
+        }
+        Ok(())
+    }
 }
 
 /// A record of an open case.
@@ -122,19 +186,20 @@ impl Tally {
         }
     }
 
-    pub(super) fn leave_open(&mut self, key: CaseKey, case: Case) {
+    pub(super) fn leave_open(&mut self, key: Key, case: Case, why: Undecided) {
         let (since, limit) = (case.since, case.limit);
         self.open.push(Open {
-            case: key,
+            case: key.into(),
             since,
             limit,
+            why,
         });
     }
 
     /// `action` of a case came at `at`: in time or not.
     pub(super) fn settle(
         &mut self,
-        key: CaseKey,
+        key: Key,
         case: Case,
         side: Side,
         at: UtcDateTime,
@@ -146,7 +211,7 @@ impl Tally {
         };
         if spare.is_negative() {
             self.violate(Violation {
-                case: key,
+                case: key.into(),
                 breach,
                 action: Some(action),
                 at,
@@ -168,9 +233,9 @@ impl Tally {
     }
 
     /// A ceiling ended and nothing came.
-    pub(super) fn overdue(&mut self, key: CaseKey, case: Case) {
+    pub(super) fn overdue(&mut self, key: Key, case: Case) {
         self.violate(Violation {
-            case: key,
+            case: key.into(),
             breach: Breach::Overdue,
             action: None,
             at: case.limit,
@@ -181,6 +246,11 @@ impl Tally {
 
     pub(super) const fn decided(&self) -> u64 {
         self.cases
+    }
+
+    /// The one that was nearest to failing and did not.
+    pub(super) const fn worst(&self) -> Option<Margin> {
+        self.worst
     }
 
     pub(super) fn judgement(self) -> Judgement {

@@ -6,15 +6,15 @@ use covenant_core::Action;
 use time::UtcDateTime;
 
 use super::limit::{Limits, Side};
-use super::observed::{Attribute, CaseKey, Observed};
-use super::tally::{Case, Tally};
+use super::observed::{Attribute, Key, Observed};
+use super::tally::{Case, Tally, Undecided};
 use super::{Cases, MonitorError, OPEN_CASES_MAX, Pattern};
 
 /// Open cases, one record each.
 #[derive(Debug, Clone)]
 pub(super) struct Timed {
     limits: Limits,
-    open: BTreeMap<CaseKey, Case>,
+    open: BTreeMap<Key, Case>,
 }
 
 /// The parts that the three patterns share.
@@ -86,7 +86,21 @@ impl Timed {
                 // a rhythm never ends by itself: after one whole interval it is proven so far
                 Side::Ceiling if again && tally.decided() > 0 => {}
                 Side::Floor if case.limit <= at => tally.hold(),
-                Side::Ceiling | Side::Floor => tally.leave_open(key, case),
+                Side::Ceiling | Side::Floor => {
+                    tally.leave_open(key, case, Undecided::End);
+                }
+            }
+        }
+    }
+
+    /// What happened after `from` is not known for a while: what was due before it failed, what was
+    /// over before it held, and nothing is known of the rest.
+    pub(super) fn lose(&mut self, from: UtcDateTime, tally: &mut Tally) {
+        for (key, case) in std::mem::take(&mut self.open) {
+            match self.limits.side {
+                Side::Ceiling if case.limit < from => tally.overdue(key, case),
+                Side::Floor if case.limit <= from => tally.hold(),
+                Side::Ceiling | Side::Floor => tally.leave_open(key, case, Undecided::Lost),
             }
         }
     }
@@ -112,13 +126,10 @@ impl Timed {
     }
 
     /// Ends the case, or every case of the tenant when the event is about the tenant as a whole.
-    fn end(&mut self, key: &CaseKey, event: &Observed<'_>, tally: &mut Tally) {
+    fn end(&mut self, key: &Key, event: &Observed<'_>, tally: &mut Tally) {
         let whole = is_of_tenant(event.action);
-        let keys: Vec<CaseKey> = if whole {
-            let first = CaseKey {
-                tenant: key.tenant,
-                thing: None,
-            };
+        let keys: Vec<Key> = if whole {
+            let first = Key::first_of(key.tenant);
             let of_tenant = self.open.range(first..).map(|(key, _)| key);
             of_tenant
                 .take_while(|k| k.tenant == key.tenant)

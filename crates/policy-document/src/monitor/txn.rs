@@ -5,8 +5,8 @@ use std::collections::{BTreeMap, VecDeque};
 use covenant_core::TxnId;
 use time::{Duration, UtcDateTime};
 
-use super::observed::{CaseKey, Observed};
-use super::tally::{Breach, Case, Tally, Violation};
+use super::observed::{Key, Observed};
+use super::tally::{Breach, Case, Tally, Undecided, Violation};
 use super::{Cases, MonitorError, OPEN_CASES_MAX, Pattern};
 
 /// How long after its first event a transaction is awaited, in seconds: none of ours lasts longer
@@ -18,12 +18,14 @@ pub const TXN_SPAN_SECS: i64 = 3_600;
 pub(super) struct Always {
     txns: BTreeMap<TxnId, Txn>,
     order: VecDeque<(UtcDateTime, TxnId)>,
+    /// Until when a part of a transaction may lie in a gap.
+    lost: Option<UtcDateTime>,
 }
 
 #[derive(Debug, Clone)]
 struct Txn {
     first: UtcDateTime,
-    when: Option<(CaseKey, UtcDateTime, covenant_core::Action)>,
+    when: Option<(Key, UtcDateTime, covenant_core::Action)>,
     then: bool,
 }
 
@@ -92,9 +94,28 @@ impl Always {
                         since,
                         limit: end(first),
                     },
+                    Undecided::End,
                 );
             }
         }
+    }
+
+    /// What happened after `from` and before `until` is not known: the rest of a transaction may
+    /// lie there.
+    pub(super) fn lose(&mut self, from: UtcDateTime, until: UtcDateTime, tally: &mut Tally) {
+        self.settle(from, tally);
+        self.order.clear();
+        for (_, txn) in std::mem::take(&mut self.txns) {
+            match txn.when {
+                Some(_) if txn.then => tally.hold(),
+                Some((key, since, _)) => {
+                    let limit = end(txn.first);
+                    tally.leave_open(key, Case { since, limit }, Undecided::Lost);
+                }
+                None => {}
+            }
+        }
+        self.lost = Some(end(until));
     }
 
     pub(super) fn len(&self) -> usize {
@@ -115,6 +136,13 @@ impl Always {
                     ..
                 }) => tally.hold(),
                 Some(Txn {
+                    when: Some((key, since, _)),
+                    ..
+                }) if self.lost.is_some_and(|lost| first <= lost) => {
+                    let limit = end(first);
+                    tally.leave_open(key, Case { since, limit }, Undecided::Lost);
+                }
+                Some(Txn {
                     when: Some((key, at, action)),
                     ..
                 }) => {
@@ -126,9 +154,9 @@ impl Always {
     }
 }
 
-const fn alone(case: CaseKey, at: UtcDateTime, action: covenant_core::Action) -> Violation {
+fn alone(case: Key, at: UtcDateTime, action: covenant_core::Action) -> Violation {
     Violation {
-        case,
+        case: case.into(),
         breach: Breach::Alone,
         action: Some(action),
         at,

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use covenant_core::ClauseId;
+use toml::de::DeValue;
 
 use super::errors::Errors;
 use super::head::pinned_lines;
@@ -11,6 +12,7 @@ use super::{bound, shape};
 use crate::clause::{Kind, Modality, PinnedLine, Verify};
 use crate::control::{Controls, Framework};
 use crate::document::SAYS_LEN_CHARS_MAX;
+use crate::monitor::MonitorSpec;
 use crate::{Catalogue, Clause, Declared, DeclaredValue, ErrorKind, Figure, Token};
 
 /// The crates that keep promises.
@@ -273,11 +275,25 @@ fn verify(table: Value<'_>, catalogue: &Catalogue<'_>, errors: &mut Errors<'_>) 
             known(v, "sabotage", ErrorKind::Unknown, has, errors)
         })
     });
+    let monitors = fields.optional("monitor").map(|v| monitors(v, errors));
     fields.finish(errors);
     Some(Verify {
         scenarios: scenarios?,
         sabotages: sabotages?,
+        monitors: or_default(monitors)?,
     })
+}
+
+/// One monitor, or a list of several.
+fn monitors(value: Value<'_>, errors: &mut Errors<'_>) -> Option<Vec<MonitorSpec>> {
+    if !matches!(value.get_ref(), DeValue::Array(_)) {
+        return value::parsed(value, errors).map(|spec| vec![spec]);
+    }
+    let specs = value::distinct(value, errors, value::parsed)?;
+    if specs.is_empty() {
+        return value::fail(value, ErrorKind::Value, "the list is empty", errors);
+    }
+    Some(specs)
 }
 
 fn controls(table: Value<'_>, errors: &mut Errors<'_>) -> Option<Controls> {

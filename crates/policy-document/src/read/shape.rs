@@ -1,11 +1,21 @@
 //! What a clause needs for its kind and its modality, and may not have.
 
 use crate::clause::{Kind, Modality};
+use crate::monitor::{MonitorSpec, derived};
 use crate::{Bound, Clause, DeclaredValue};
 
 /// Everything that is wrong with the shape of a clause whose parts are all good.
 pub(super) fn shape(clause: &Clause) -> Vec<&'static str> {
     let mut wrong = kind(clause);
+    let own = derived(clause);
+    let follows = |spec: &&MonitorSpec| match spec {
+        MonitorSpec::Pattern(_) => true,
+        word => own.iter().any(|pattern| word.names(pattern)),
+    };
+    let mut named = clause.verify.monitors.iter();
+    if !named.all(|spec| follows(&spec)) {
+        wrong.push("its bound gives no monitor of the kind that is named");
+    }
     if let Some(modality) = clause.modality
         && clause.kind != Kind::Informational
     {
@@ -22,7 +32,9 @@ pub(super) fn shape(clause: &Clause) -> Vec<&'static str> {
 }
 
 fn kind(clause: &Clause) -> Vec<&'static str> {
-    let proven = !clause.verify.scenarios.is_empty() || !clause.verify.sabotages.is_empty();
+    let verify = &clause.verify;
+    let proven = !verify.scenarios.is_empty() || !verify.sabotages.is_empty();
+    let proven = proven || !verify.monitors.is_empty();
     let mut wrong = Vec::new();
     match clause.kind {
         Kind::Technical if clause.attests.is_some() => {
@@ -32,10 +44,10 @@ fn kind(clause: &Clause) -> Vec<&'static str> {
             wrong.push("a partial clause must say what it attests");
         }
         Kind::Organisational if proven => {
-            wrong.push("an organisational clause is bound to no scenario or sabotage");
+            wrong.push("an organisational clause is bound to no scenario, sabotage or monitor");
         }
         Kind::Informational if proven => {
-            wrong.push("an informational clause is bound to no scenario or sabotage");
+            wrong.push("an informational clause is bound to no scenario, sabotage or monitor");
         }
         Kind::Informational
             if clause.modality.is_some() || clause.bound.is_some() || clause.attests.is_some() =>

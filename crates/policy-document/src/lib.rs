@@ -13,7 +13,8 @@
 //! - To take a figure use [`Clause::bound`], [`Clause::figure`] and [`Clause::declared`].
 //! - To watch a history of events use [`Document::monitors`] and [`monitor::MonitorSet`]; for a
 //!   pattern of your own [`Monitor::new`].
-//! - To see where data lies use [`Document::stores`] and [`Document::keys`].
+//! - To see where data lies use [`Document::stores`] and [`Document::keys`]; how long it stays,
+//!   [`Document::residency`]; what happens when, [`Document::timeline`].
 //!
 //! ```
 //! use policy_document::{Document, LineState};
@@ -68,12 +69,15 @@ mod deviation;
 mod document;
 mod error;
 mod figure;
+mod lifecycle;
 mod lint;
 pub mod monitor;
 mod name;
 mod read;
+mod residency;
 pub mod source;
 mod store;
+mod timeline;
 
 pub use answer::Answer;
 pub use attestation::{Attestation, AttestationState};
@@ -87,8 +91,11 @@ pub use document::{
 };
 pub use error::{DocumentError, ErrorKind, Position};
 pub use figure::{Bound, Declared, DeclaredValue, Figure, Per, State};
+pub use lifecycle::Lifecycle;
 pub use lint::{Answered, Finding, FindingCode, Linted, Severity, UnknownFindingCode, lint_all};
 pub use monitor::{Judgement, Monitor, MonitorError, MonitorSpec, Observed, Pattern};
 pub use name::{NAME_LEN_BYTES_MAX, Name, NameError, Token, TokenError};
+pub use residency::{Residency, Tolerance};
 pub use source::{Coverage, LineReport, LineState, SourceReport};
 pub use store::{Cadence, Class, Erase, Key, KeyDeath, Store, StoreKind};
+pub use timeline::{Mark, Milestone};

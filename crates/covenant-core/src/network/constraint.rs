@@ -142,8 +142,9 @@ impl Constraint {
         self.period
     }
 
-    /// The tolerance as it counts, in seconds.
-    pub(super) fn tolerance_secs(&self) -> i64 {
+    /// The tolerance as it counts, in seconds: days at 86,400 s, months at their shortest.
+    #[must_use]
+    pub fn tolerance_secs(&self) -> i64 {
         if self.kind == Kind::Plan {
             return 0;
         }

@@ -10,6 +10,9 @@ const PROTOPIE: &str = include_str!("../../../policies/protopie.toml");
 const IMMIDB: &str = include_str!("../../../policies/immidb.toml");
 
 #[cfg(test)]
+mod page;
+
+#[cfg(test)]
 mod table {
     use super::Document;
 
@@ -114,10 +117,23 @@ fn a_record_a_database_and_a_trial_of_prodb_last_as_measured() {
 
 #[test]
 fn without_a_ceiling_nothing_says_when_it_is_gone() {
-    let floor_only = PRODB
-        .replace("[clause.bound]\nfrom = \"database.deleted\"\nto = \"database.purged\"\nmax = \"P30D\"\nlate = \"PT0S\"", "[clause.bound]\nfrom = \"database.deleted\"\nto = \"database.purged\"\nmin = \"P30D\"")
-        .replace("modality = \"ceiling\"\ncrates = [\"retention-policy\", \"crypto-envelope\"]\n\n[clause.bound]\nfrom = \"database.deleted\"", "modality = \"floor\"\ncrates = [\"retention-policy\", \"crypto-envelope\"]\n\n[clause.bound]\nfrom = \"database.deleted\"");
-    let document = Document::parse(&floor_only).unwrap();
+    let stores = "[[class]]\nid = \"database\"\n\n\
+                  [[store]]\nid = \"rows\"\nkind = \"sql\"\nclasses = [\"database\"]\nerase = []\n\n\
+                  [[store]]\nid = \"vaults\"\nkind = \"epoch\"\nclasses = [\"database\"]\n\
+                  fed_by = [\"rows\"]\nepoch = \"P1D\"\nerase = []\n";
+    let floors = [
+        (
+            "A-01",
+            "floor",
+            "bound = { from = \"database.deleted\", to = \"database.purged\", min = \"P30D\" }",
+        ),
+        (
+            "A-02",
+            "floor",
+            "bound = { from = \"database.purged\", to = \"backup.purged\", min = \"P6M\" }",
+        ),
+    ];
+    let document = Document::parse(&page::policy("\"UTC\"", &floors, stores)).unwrap();
     let rows = document.residency();
     let rows: Vec<_> = rows
         .iter()

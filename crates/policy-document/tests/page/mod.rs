@@ -1,0 +1,20 @@
+//! Small pages about nothing, with one line for each clause: only their figures matter.
+
+/// A document of these clauses, each `id modality bound-keys`, and whatever tables follow.
+pub(crate) fn policy(zones: &str, clauses: &[(&str, &str, &str)], tables: &str) -> String {
+    let digest = "ab".repeat(32);
+    let mut text = format!(
+        "[document]\nformat = \"covenant/policy/v1\"\nid = \"acme\"\nvendor = \"Acme\"\n\
+         source = \"page.txt\"\nsha256 = \"{digest}\"\nlines = {}\nblank = []\n\
+         reviewed = 2026-01-01\nzones = [{zones}]\nday = [\"elapsed\", \"end-of-day\"]\n\n{tables}\n",
+        clauses.len()
+    );
+    for (line, (id, modality, rest)) in (1..).zip(clauses) {
+        text.push_str(&format!(
+            "[[clause]]\nid = \"{id}\"\nlines = [{line}]\ndigests = [\"{digest}\"]\n\
+             says = \"a promise\"\nkind = \"technical\"\nmodality = \"{modality}\"\n\
+             crates = [\"retention-policy\"]\n{rest}\n\n"
+        ));
+    }
+    text
+}

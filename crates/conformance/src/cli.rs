@@ -258,7 +258,7 @@ impl Command<'_> {
                     .file_name()
                     .and_then(|name| name.to_str())
                     .unwrap_or_default();
-                name.ends_with(".toml") && name != "expected-statuses.toml"
+                name.ends_with(".toml") && !name.starts_with("expected-")
             })
             .collect();
         paths.sort();

@@ -11,6 +11,8 @@
 //!   [`Document::coverage`].
 //! - To ask what may not be accepted today use [`Document::check`].
 //! - To take a figure use [`Clause::bound`], [`Clause::figure`] and [`Clause::declared`].
+//! - To ask where promises are at odds or say too much use [`Document::lint`], of several documents
+//!   [`lint_all`]; to compare with reviewed findings [`ExpectedFindings`].
 //! - To watch a history of events use [`Document::monitors`] and [`monitor::MonitorSet`]; for a
 //!   pattern of your own [`Monitor::new`].
 //! - To see where data lies use [`Document::stores`] and [`Document::keys`]; how long it stays,
@@ -68,6 +70,7 @@ mod control;
 mod deviation;
 mod document;
 mod error;
+mod expected;
 mod figure;
 mod lifecycle;
 mod lint;
@@ -90,6 +93,9 @@ pub use document::{
     SOURCE_LINES_MAX, UnknownClause,
 };
 pub use error::{DocumentError, ErrorKind, Position};
+pub use expected::{
+    EXPECTED_FINDINGS_FORMAT, ExpectedFinding, ExpectedFindings, ExpectedFindingsError, Mismatch,
+};
 pub use figure::{Bound, Declared, DeclaredValue, Figure, Per, State};
 pub use lifecycle::Lifecycle;
 pub use lint::{Answered, Finding, FindingCode, Linted, Severity, UnknownFindingCode, lint_all};

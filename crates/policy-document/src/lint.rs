@@ -149,7 +149,7 @@ impl FromStr for FindingCode {
     }
 }
 
-/// Why a finding may stand. As text it names what answers it, without the finding itself.
+/// Why a finding may stand. As text it says what answers it, or the answer itself.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Answered {
@@ -191,7 +191,7 @@ pub enum Answered {
 impl fmt::Display for Answered {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Answer { reason } => write!(f, "answer: {reason}"),
+            Self::Answer { reason } => f.write_str(reason),
             Self::Declared {
                 clause,
                 name,

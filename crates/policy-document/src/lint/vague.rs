@@ -47,7 +47,7 @@ const OVER_CLAIMS: &[(&str, &str)] = &[
     ("military-grade", "it names no measure of any army"),
     (
         "ssl",
-        "it is not TLS: no version of it may be offered any more (RFC 7568)",
+        "it is not TLS: no version of it may be offered any more (RFC 6176, RFC 7568)",
     ),
     ("unbreakable", "no measure is"),
 ];

@@ -73,12 +73,15 @@ fn disk() -> String {
 
 fn fmt() -> Result<(), Fault> {
     process::run(cargo().args(["fmt", "--all", "--check"]))?;
-    process::run(cargo().args(["fmt", "--check", "--manifest-path", "fuzz/Cargo.toml"]))
+    for manifest in ["fuzz/Cargo.toml", test::OUTSIDE] {
+        process::run(cargo().args(["fmt", "--check", "--manifest-path", manifest]))?;
+    }
+    Ok(())
 }
 
-/// Both lock files name what the manifests ask for, so that a build of a fresh clone changes neither.
+/// Every lock file names what the manifests ask for, so that a build of a fresh clone changes none.
 fn lock() -> Result<(), Fault> {
-    for manifest in ["Cargo.toml", "fuzz/Cargo.toml"] {
+    for manifest in ["Cargo.toml", "fuzz/Cargo.toml", test::OUTSIDE] {
         let mut metadata = cargo();
         metadata.args(["metadata", "--locked", "--format-version", "1"]);
         output(metadata.args(["--manifest-path", manifest]))?;
@@ -106,19 +109,20 @@ fn clippy() -> Result<(), Fault> {
             )?;
         }
     }
-    let mut clippy = cargo();
-    clippy.args([
-        "clippy",
-        "--quiet",
-        "--manifest-path",
-        "fuzz/Cargo.toml",
-        "--all-targets",
-    ]);
-    clippy.arg("--target-dir").arg(root().join("target/fuzz"));
-    keep(
-        process::run(clippy.args(["--", "-D", "warnings"])),
-        &mut findings,
-    )?;
+    let apart = [
+        ("fuzz/Cargo.toml", "target/fuzz"),
+        (test::OUTSIDE, "target/acme-notes"),
+    ];
+    for (manifest, folder) in apart {
+        let mut clippy = cargo();
+        clippy.args(["clippy", "--quiet", "--manifest-path", manifest]);
+        clippy.arg("--all-targets");
+        clippy.arg("--target-dir").arg(root().join(folder));
+        keep(
+            process::run(clippy.args(["--", "-D", "warnings"])),
+            &mut findings,
+        )?;
+    }
     found(findings)
 }
 

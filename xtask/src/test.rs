@@ -1,7 +1,9 @@
 //! `test`: the whole suite, all features, doctests and fuzz corpora, with real servers and with
-//! other people's tools.
+//! other people's tools; then the suite of a service outside the workspace.
 
-use crate::process::{self, Fault, cargo, found};
+use std::process::Command;
+
+use crate::process::{self, Fault, cargo, found, root};
 use crate::servers::postgres::Postgres;
 use crate::{fuzz, oracles};
 
@@ -9,6 +11,8 @@ use crate::{fuzz, oracles};
 const POSTGRES: &str = "COVENANT_TEST_POSTGRES";
 /// Where tests find other people's tools; absent under a plain `cargo test`, as above.
 const ORACLES: &str = "COVENANT_TEST_ORACLES";
+/// A service outside the workspace, with a policy and a lock file of its own.
+pub(crate) const OUTSIDE: &str = "examples/acme-notes/Cargo.toml";
 /// Set to 1: a server or tool that is missing is a failure.
 const REQUIRED: &str = "COVENANT_REQUIRE_SERVERS";
 
@@ -25,11 +29,22 @@ pub(crate) fn run(args: &[String]) -> Result<(), Fault> {
         .env(ORACLES, oracles);
     workspace.env(REQUIRED, "1");
     let mut corpora = fuzz::replay();
-    for part in [&mut workspace, &mut corpora] {
+    let mut outside = outside();
+    for part in [&mut workspace, &mut corpora, &mut outside] {
         match process::run(part) {
             Err(Fault::Found(lines)) => findings.extend(lines),
             other => other?,
         }
     }
     found(findings)
+}
+
+/// The command that builds and runs the suite of a service outside the workspace, as its authors
+/// would: with its own lock file, and nothing fetched.
+fn outside() -> Command {
+    let mut test = cargo();
+    test.args(["test", "--locked", "--offline", "--manifest-path", OUTSIDE]);
+    test.arg("--target-dir")
+        .arg(root().join("target/acme-notes"));
+    test
 }

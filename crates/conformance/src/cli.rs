@@ -8,21 +8,25 @@ use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use covenant_core::digest::Digest;
 use covenant_core::{Clock, SystemClock};
-use policy_document::{Document, Kind, LineState};
 use time::UtcDateTime;
 
 use crate::evidence::{Log, write_atomically};
 use crate::expected::Expected;
 use crate::progress::Progress;
-use crate::report::{DocumentReport, Exit, Report, RunFacts, SourceState, Tree, files, terminal};
+use crate::report::{DocumentReport, Exit, Report, RunFacts, Tree, files, terminal};
 use crate::runner::{Options, Outcome, full_id, run};
 use crate::scenario::CATALOGUE;
-use crate::status::{Status, Technical};
 use crate::subject::SubjectFactory;
 
 mod args;
+mod exit;
+mod load;
+
+#[cfg(feature = "suite")]
+pub(crate) use args::SEED_DEFAULT;
+pub(crate) use exit::exit;
+pub(crate) use load::{Loaded, Unread, reports};
 
 pub use args::{Args, ArgsError, Attestations, USAGE, Way};
 
@@ -56,21 +60,6 @@ pub enum Golden {
     Bless,
 }
 
-/// One document that was read.
-struct Loaded {
-    document: Arc<Document>,
-    policy_sha256: Digest,
-    source_state: SourceState,
-}
-
-/// A document could not be taken.
-enum Unread {
-    /// It is not there, or cannot be named so.
-    Usage(String),
-    /// It is not valid.
-    Invalid(Vec<String>),
-}
-
 /// Runs the command and returns its exit code.
 ///
 /// # Errors
@@ -90,6 +79,10 @@ pub fn main_with(
             return Ok(2);
         }
     };
+    if args.way == Way::Help {
+        writeln!(out, "{USAGE}")?;
+        return Ok(0);
+    }
     if args.way == Way::List {
         for scenario in CATALOGUE {
             let kills: Vec<_> = scenario
@@ -164,17 +157,6 @@ pub fn main_with(
     Ok(report.exit.code)
 }
 
-fn reports(loaded: &[Loaded], outcome: &Outcome) -> Vec<DocumentReport> {
-    let pairs = loaded.iter().zip(&outcome.documents);
-    let reports = pairs.map(|(loaded, clauses)| DocumentReport {
-        document: Document::clone(&loaded.document),
-        policy_sha256: loaded.policy_sha256,
-        source_state: loaded.source_state,
-        clauses: clauses.clone(),
-    });
-    reports.collect()
-}
-
 /// A clause or scenario of the arguments that no document has.
 fn unknown(args: &Args, loaded: &[Loaded]) -> Option<String> {
     let mut clauses = BTreeSet::new();
@@ -215,8 +197,11 @@ impl Command<'_> {
         let mut loaded = Vec::new();
         let mut invalid = false;
         for path in paths {
-            match self.document(&path) {
-                Ok(document) => loaded.push(document),
+            match Loaded::read(&path, &self.args.sources, self.started.date()) {
+                Ok(document) => {
+                    self.reasons.extend(document.reasons.iter().cloned());
+                    loaded.push(document);
+                }
                 Err(Unread::Usage(reason)) => {
                     writeln!(self.err, "conformance: {reason}")?;
                     return Ok(Err(2));
@@ -268,59 +253,6 @@ impl Command<'_> {
         Ok(paths)
     }
 
-    fn document(&mut self, path: &Path) -> Result<Loaded, Unread> {
-        let shown = path.display();
-        let bytes =
-            std::fs::read(path).map_err(|error| Unread::Usage(format!("{shown}: {error}")))?;
-        let text = str::from_utf8(&bytes)
-            .map_err(|error| Unread::Invalid(vec![format!(" not UTF-8: {error}")]))?;
-        let texts = |errors: Vec<policy_document::DocumentError>| {
-            Unread::Invalid(errors.iter().map(ToString::to_string).collect())
-        };
-        let document = Document::parse(text).map_err(texts)?;
-        document.check(self.started.date()).map_err(texts)?;
-        let source_state = self.source(&document);
-        let policy_sha256 = Digest::of(&bytes);
-        Ok(Loaded {
-            document: Arc::new(document),
-            policy_sha256,
-            source_state,
-        })
-    }
-
-    /// Compares the document with its page, when that is there; a line that differs is named with
-    /// its clauses.
-    fn source(&mut self, document: &Document) -> SourceState {
-        let Ok(bytes) = std::fs::read(self.args.sources.join(document.source())) else {
-            return SourceState::Absent;
-        };
-        let report = document.check_source(&bytes);
-        if report.is_clean() {
-            return SourceState::Matched;
-        }
-        for line in report.findings() {
-            let what = match line.state {
-                LineState::Missing => "is missing",
-                LineState::Uncovered => "serves no clause",
-                _ => "has drifted",
-            };
-            let clauses: Vec<_> = line
-                .clauses
-                .iter()
-                .map(|clause| full_id(document, *clause))
-                .collect();
-            let clauses = if clauses.is_empty() {
-                "no clause".to_owned()
-            } else {
-                clauses.join(", ")
-            };
-            let (id, number) = (document.id(), line.number);
-            self.reasons
-                .push(format!("drift: {id} line {number} {what}: {clauses}"));
-        }
-        SourceState::Drifted
-    }
-
     fn options(&self) -> Options {
         Options {
             clauses: self.args.clauses.clone(),
@@ -332,41 +264,11 @@ impl Command<'_> {
 
     /// The first code that applies, with its reasons.
     fn exit(&mut self, report: &Report, outcome: &Outcome) -> io::Result<Exit> {
-        if let Some(reason) = &outcome.not_started {
-            return Ok(Exit {
-                code: 4,
-                reasons: vec![reason.clone()],
-            });
+        let exit = exit(report, outcome, &self.reasons, self.args.attestations);
+        match &self.args.expected {
+            Some(path) if !matches!(exit.code, 3 | 4) => self.compare(path, &report.documents),
+            _ => Ok(exit),
         }
-        if !self.reasons.is_empty() {
-            return Ok(Exit {
-                code: 3,
-                reasons: std::mem::take(&mut self.reasons),
-            });
-        }
-        if let Some(path) = &self.args.expected {
-            return self.compare(path, &report.documents);
-        }
-        let bad = |technical: Technical| technical != Technical::Kept;
-        let reasons = reasons(report, |verdict| {
-            verdict
-                .technical
-                .as_ref()
-                .is_some_and(|part| bad(part.outcome))
-        });
-        if !reasons.is_empty() {
-            return Ok(Exit { code: 1, reasons });
-        }
-        if self.args.attestations == Attestations::Strict {
-            let reasons = reasons_for(report, &[Status::Unattested, Status::Expired]);
-            if !reasons.is_empty() {
-                return Ok(Exit { code: 5, reasons });
-            }
-        }
-        Ok(Exit {
-            code: 0,
-            reasons: Vec::new(),
-        })
     }
 
     /// Compares with the reviewed statuses, or rewrites them.
@@ -405,51 +307,4 @@ impl Command<'_> {
             reasons,
         })
     }
-}
-
-/// One reason a document and status: how many clauses of those that match have it.
-fn reasons(
-    report: &Report,
-    matches: impl Fn(&crate::verdict::ClauseVerdict) -> bool,
-) -> Vec<String> {
-    let mut reasons = Vec::new();
-    for document in &report.documents {
-        for outcome in [Technical::Broken, Technical::Toothless, Technical::Untested] {
-            let ids: Vec<_> = document
-                .clauses
-                .iter()
-                .filter(|verdict| verdict.clause.kind != Kind::Informational && matches(verdict))
-                .filter(|v| {
-                    v.technical
-                        .as_ref()
-                        .is_some_and(|part| part.outcome == outcome)
-                })
-                .map(|verdict| verdict.clause.id.to_string())
-                .collect();
-            if !ids.is_empty() {
-                let id = document.document.id();
-                let status = outcome.status();
-                reasons.push(format!("{id}: {} {status}: {}", ids.len(), ids.join(" ")));
-            }
-        }
-    }
-    reasons
-}
-
-fn reasons_for(report: &Report, statuses: &[Status]) -> Vec<String> {
-    let mut reasons = Vec::new();
-    for document in &report.documents {
-        for status in statuses {
-            let with = document
-                .clauses
-                .iter()
-                .filter(|verdict| verdict.status == *status);
-            let ids: Vec<_> = with.map(|verdict| verdict.clause.id.to_string()).collect();
-            if !ids.is_empty() {
-                let id = document.document.id();
-                reasons.push(format!("{id}: {} {status}: {}", ids.len(), ids.join(" ")));
-            }
-        }
-    }
-    reasons
 }

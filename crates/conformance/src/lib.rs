@@ -25,6 +25,7 @@
 //! # Features
 //! - `embedded` (default): the assembled `covenant` on its embedded stores as subject, and the
 //!   binary `conformance`.
+//! - `suite`: the macro `suite!`, one test per clause of a policy of your own.
 #![forbid(unsafe_code)]
 
 pub mod act;
@@ -45,6 +46,8 @@ pub mod scenario;
 pub mod stage;
 pub mod status;
 mod subject;
+#[cfg(feature = "suite")]
+pub mod suite;
 pub mod testing;
 pub mod verdict;
 

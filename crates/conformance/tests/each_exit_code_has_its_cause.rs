@@ -189,6 +189,15 @@ fn code_2_for_wrong_usage() {
 }
 
 #[test]
+fn code_0_for_whoever_asks_how_to_use_it() {
+    for args in [&["--help"][..], &["-h"], &["--clause", "P-14", "--help"]] {
+        let ended = run(ModelFactory, args).unwrap();
+        assert_eq!((ended.code, ended.err.as_str()), (0, ""), "{args:?}");
+        assert!(ended.out.starts_with("usage: conformance "), "{args:?}");
+    }
+}
+
+#[test]
 fn code_3_for_a_document_that_cannot_be_taken() {
     let good = run_small(PAGE, |text| text).unwrap();
     assert_eq!(good.code, 0, "{}{}", good.out, good.err);

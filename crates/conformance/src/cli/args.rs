@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 /// How to use the command, printed when it is used in another way.
 pub const USAGE: &str = "usage: conformance [--policy ID|FILE].. [--clause ID].. [--scenario ID]..
-                   [--seed N] [--sources DIR] [--out DIR] [--expected FILE] [--strict] [--list]
+                   [--seed N] [--sources DIR] [--out DIR] [--expected FILE] [--strict] [--list] [--help]
 
   --policy    a document: an id of the folder policies, or a file; all of the folder by default
   --clause    only this clause, as P-51 or prodb.P-51
@@ -16,22 +16,25 @@ pub const USAGE: &str = "usage: conformance [--policy ID|FILE].. [--clause ID]..
   --expected  reviewed statuses: instead of codes 1 and 5, the code is 6 when one got worse
   --strict    code 5 when a clause is unattested or expired
   --list      print the scenarios that are built, and run nothing
+  --help      print this, and run nothing
 
 exit codes: 0 kept; 1 a technical clause is broken, untested or toothless; 2 usage; 3 a document is
 invalid, drifted, uncovered or weaker; 4 the subject did not start, or no report could be written;
 5 with --strict, unattested or expired; 6 with --expected, a status got worse";
 
 /// The seed when none is given; any number will do, and this one is stated in the report.
-const SEED_DEFAULT: u64 = 20_271_031;
+pub(crate) const SEED_DEFAULT: u64 = 20_271_031;
 
 /// What to do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[expect(clippy::exhaustive_enums, reason = "the command has these two ways")]
+#[expect(clippy::exhaustive_enums, reason = "the command has these ways")]
 pub enum Way {
     /// Run the scenarios.
     Run,
     /// List them.
     List,
+    /// Say how to use the command.
+    Help,
 }
 
 /// Whether missing and expired attestations count.
@@ -124,6 +127,10 @@ impl Args {
                 "--expected" => parsed.expected = Some(value()?.into()),
                 "--strict" => parsed.attestations = Attestations::Strict,
                 "--list" => parsed.way = Way::List,
+                "--help" | "-h" => {
+                    parsed.way = Way::Help;
+                    return Ok(parsed);
+                }
                 _ => return Err(ArgsError::Unknown(arg)),
             }
         }

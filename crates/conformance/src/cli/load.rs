@@ -1,0 +1,98 @@
+//! One policy file, read and compared with its page.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use covenant_core::digest::Digest;
+use policy_document::{Document, DocumentError, LineState};
+use time::Date;
+
+use crate::report::{DocumentReport, SourceState};
+use crate::runner::{Outcome, full_id};
+
+/// One document that was read.
+#[derive(Debug)]
+pub(crate) struct Loaded {
+    pub(crate) document: Arc<Document>,
+    pub(crate) policy_sha256: Digest,
+    pub(crate) source_state: SourceState,
+    /// Why it must not be accepted all the same: what differs from the page.
+    pub(crate) reasons: Vec<String>,
+}
+
+/// A document could not be taken.
+#[derive(Debug)]
+pub(crate) enum Unread {
+    /// It is not there, or cannot be named so.
+    Usage(String),
+    /// It is not valid.
+    Invalid(Vec<String>),
+}
+
+impl Loaded {
+    /// Reads a policy file, and its page when that lies in `sources`.
+    pub(crate) fn read(path: &Path, sources: &Path, today: Date) -> Result<Self, Unread> {
+        let shown = path.display();
+        let bytes =
+            std::fs::read(path).map_err(|error| Unread::Usage(format!("{shown}: {error}")))?;
+        let text = str::from_utf8(&bytes)
+            .map_err(|error| Unread::Invalid(vec![format!(" not UTF-8: {error}")]))?;
+        let texts = |errors: Vec<DocumentError>| {
+            Unread::Invalid(errors.iter().map(ToString::to_string).collect())
+        };
+        let document = Document::parse(text).map_err(texts)?;
+        document.check(today).map_err(texts)?;
+        let (source_state, reasons) = source(&document, sources);
+        Ok(Self {
+            document: Arc::new(document),
+            policy_sha256: Digest::of(&bytes),
+            source_state,
+            reasons,
+        })
+    }
+}
+
+/// Compares the document with its page, when that is there; a line that differs is named with its
+/// clauses.
+fn source(document: &Document, sources: &Path) -> (SourceState, Vec<String>) {
+    let Ok(bytes) = std::fs::read(sources.join(document.source())) else {
+        return (SourceState::Absent, Vec::new());
+    };
+    let report = document.check_source(&bytes);
+    if report.is_clean() {
+        return (SourceState::Matched, Vec::new());
+    }
+    let mut reasons = Vec::new();
+    for line in report.findings() {
+        let what = match line.state {
+            LineState::Missing => "is missing",
+            LineState::Uncovered => "serves no clause",
+            _ => "has drifted",
+        };
+        let clauses: Vec<_> = line
+            .clauses
+            .iter()
+            .map(|clause| full_id(document, *clause))
+            .collect();
+        let clauses = if clauses.is_empty() {
+            "no clause".to_owned()
+        } else {
+            clauses.join(", ")
+        };
+        let (id, number) = (document.id(), line.number);
+        reasons.push(format!("drift: {id} line {number} {what}: {clauses}"));
+    }
+    (SourceState::Drifted, reasons)
+}
+
+/// What the report says of each document.
+pub(crate) fn reports(loaded: &[Loaded], outcome: &Outcome) -> Vec<DocumentReport> {
+    let pairs = loaded.iter().zip(&outcome.documents);
+    let reports = pairs.map(|(loaded, clauses)| DocumentReport {
+        document: Document::clone(&loaded.document),
+        policy_sha256: loaded.policy_sha256,
+        source_state: loaded.source_state,
+        clauses: clauses.clone(),
+    });
+    reports.collect()
+}

@@ -12,6 +12,9 @@
 //!    repeats. It needs fixed offsets and the month rule `clamp-end`, without which a later start
 //!    may have an earlier end; otherwise what is open stays [`Verdict::Undecided`].
 //!
+//! A start is known by the leap years around it, so that pass 3 first tries one year of each pattern
+//! of leap years, and all days only where that finds a date on which promises fail.
+//!
 //! [`Network::span`] gives the time that may pass between two events: what was promised nowhere
 //! about how long data stays, but follows. Nothing here reads a clock or does I/O.
 //!
@@ -183,6 +186,9 @@ impl Network {
         let mut found: Option<(i64, usize)> = None;
         let mut days = Vec::new();
         for root in self.pinned() {
+            if exact.sample(root).is_some() {
+                continue;
+            }
             match exact.sweep(root, first_day) {
                 Sweep::Never => {
                     let at = first_day.saturating_mul(DAY);

@@ -4,15 +4,26 @@
 //! a ceiling its inverse. The least times that satisfy all of them are found by raising; that the
 //! pinned event would have to move means that there are none. What was found for one start bounds
 //! every later one from below, so each start goes on where the one before it ended.
+//!
+//! The calendar knows a year only by the leap years around it. Where times stay within a few years
+//! of the start, one year of each pattern of leap years stands for all of them.
 #![deny(clippy::arithmetic_side_effects)]
+
+use std::collections::BTreeMap;
+
+use time::Date;
+use time::util::is_leap_year;
 
 use super::constraint::Constraint;
 use super::lift::{Lift, Tables};
-use super::steps::{CYCLE_DAYS, DAY};
+use super::steps::{CYCLE_DAYS, DAY, epoch};
 use crate::{MonthRule, Reading};
 
 /// Rounds a start may take on average before the whole search gives up.
 const ROUNDS_MAX: u64 = 16;
+
+/// Years on each side of a start that a pattern of leap years may cover: as bits they fit a word.
+const PATTERN_YEARS_MAX: i32 = 60;
 
 /// Constraints ready to be computed under one reading.
 #[derive(Debug)]
@@ -21,6 +32,8 @@ pub(super) struct Exact {
     lifts: Vec<Lift>,
     /// How far beyond its start a time can be, unless times rise without end.
     horizon: i64,
+    /// The lengths of all constraints together: how far from its start times are to be expected.
+    reach: i64,
     /// The instants to try in each local day, in order, as seconds of that day.
     instants: Vec<i64>,
     /// Offset of the zone whose local days these are.
@@ -73,9 +86,13 @@ impl Exact {
         let offsets = offsets?;
         let offset = offsets.first().copied()?;
         let mut tables = Tables::new(&offsets, reading.days());
-        let (mut lifts, mut widest) = (Vec::new(), 0);
+        let (mut lifts, mut widest, mut reach) = (Vec::new(), 0, DAY);
         for (constraint, place) in constraints {
-            widest = widest.max(constraint.lengths(reading).longest);
+            let longest = constraint.lengths(reading).longest;
+            widest = widest.max(longest);
+            reach = reach
+                .saturating_add(longest.saturating_abs())
+                .saturating_add(constraint.tolerance_secs());
             lifts.extend(tables.lifts(constraint, place)?);
         }
         // a time that rose further came back to some event 400 years later than before, by bounds
@@ -87,6 +104,7 @@ impl Exact {
             nodes,
             lifts,
             horizon: once.saturating_mul(count),
+            reach,
             instants: instants(&offsets, offset),
             offset,
         })
@@ -125,6 +143,29 @@ impl Exact {
             bad.push(this);
         }
         Sweep::Days { first, bad }
+    }
+
+    /// Whether all can be chosen on every date, found out from one year of each pattern of leap
+    /// years; `None` when a date among them is infeasible, or when times went so far from their
+    /// start that the patterns do not tell.
+    pub(super) fn sample(&self, pinned: usize) -> Option<()> {
+        for year in pattern_years(self.reach)? {
+            let (mut search, Fate::Feasible) = self.split(pinned, |_| true) else {
+                return None;
+            };
+            let first = days_since_epoch(year)?;
+            let last = days_since_epoch(year.saturating_add(1))?;
+            for day in first..last {
+                let midnight = day.saturating_mul(DAY).saturating_sub(self.offset);
+                for instant in &self.instants {
+                    let at = midnight.saturating_add(*instant);
+                    if search.pin(at) != Fate::Feasible || !search.is_within(at, self.reach) {
+                        return None;
+                    }
+                }
+            }
+        }
+        Some(())
     }
 
     /// Pins the event to one instant, under the constraints chosen by index.
@@ -203,6 +244,12 @@ impl Search<'_> {
         self.raise(at)
     }
 
+    /// Whether all times found are near this one.
+    fn is_within(&self, at: i64, reach: i64) -> bool {
+        let mut found = self.times.iter().filter(|time| **time != i64::MIN);
+        found.all(|time| time.saturating_sub(at).saturating_abs() <= reach)
+    }
+
     /// Raises times until every bound holds.
     fn raise(&mut self, start: i64) -> Fate {
         loop {
@@ -240,6 +287,32 @@ impl Search<'_> {
             self.rounds_left = left;
         }
     }
+}
+
+/// One year of 400 for each pattern of leap years as far as times may be; `None` when that is too
+/// far for a pattern.
+fn pattern_years(reach: i64) -> Option<Vec<i32>> {
+    // a year more for the end of its last day's neighbours, another for zones and rounding
+    let years = reach.div_euclid(DAY.saturating_mul(365)).saturating_add(2);
+    let years = i32::try_from(years)
+        .ok()
+        .filter(|years| *years <= PATTERN_YEARS_MAX)?;
+    let mut found: BTreeMap<u128, i32> = BTreeMap::new();
+    for year in 2000_i32..2400 {
+        let around = year.saturating_sub(years)..=year.saturating_add(years);
+        let pattern = around.fold(0_u128, |bits, year| {
+            (bits << 1) | u128::from(is_leap_year(year))
+        });
+        found.entry(pattern).or_insert(year);
+    }
+    Some(found.into_values().collect())
+}
+
+/// The first day of a year, counted from 2000-01-01.
+fn days_since_epoch(year: i32) -> Option<i64> {
+    let first = Date::from_ordinal_date(year, 1).ok()?.to_julian_day();
+    let epoch = epoch()?.date().to_julian_day();
+    Some(i64::from(first).saturating_sub(i64::from(epoch)))
 }
 
 /// 00:00:00, 12:00:00 and 23:59:59 of every zone, as seconds of a local day of the first.

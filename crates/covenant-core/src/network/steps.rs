@@ -1,13 +1,15 @@
 //! A period as a function of its start, tabulated by day, forwards and backwards.
 //!
-//! The table is made by [`Period::add_exact`], so that what a period means is defined once. Under
+//! An entry of the table is made when a search first comes to its day, by [`Period::add_exact`], so that what a period means is defined once. Under
 //! `clamp-end` and at a fixed offset the end either moves with the start throughout a local day or
 //! stays where it is throughout that day, and it never runs backwards.
 #![deny(clippy::arithmetic_side_effects)]
 
+use std::cell::Cell;
+
 use time::{Date, Duration, Month, PrimitiveDateTime, Time, UtcDateTime};
 
-use crate::{DayRule, MonthRule, Period, Zone};
+use crate::{DayRule, MonthRule, Period, Reading, Zone};
 
 /// Seconds of a day.
 pub(super) const DAY: i64 = 86_400;
@@ -17,9 +19,13 @@ pub(super) const CYCLE_DAYS: u32 = 146_097;
 /// The months and days of a period under one day rule; local seconds count from 2000-01-01 00:00.
 #[derive(Debug)]
 pub(super) struct Steps {
+    civil: Period,
+    rule: DayRule,
     /// One entry for each day of the cycle, or a single one where the day makes no difference.
-    entries: Vec<Entry>,
+    entries: Vec<Cell<Option<Entry>>>,
+    /// No entry has fewer days.
     fewest: i64,
+    /// No entry has more.
     most: i64,
 }
 
@@ -49,15 +55,14 @@ impl Steps {
         } else {
             CYCLE_DAYS
         };
-        let entries = (0..days)
-            .map(|day| Entry::of(civil, rule, day))
-            .collect::<Option<Vec<_>>>()?;
-        let fewest = entries.iter().map(|entry| entry.days).min()?;
-        let most = entries.iter().map(|entry| entry.days).max()?;
+        let bounds = civil.bounds(&Reading::exact(Zone::UTC, rule, MonthRule::ClampEnd));
+        let days_of = |secs: u64| i64::try_from(secs).map(|secs| secs.div_euclid(DAY)).ok();
         Some(Self {
-            entries,
-            fewest: i64::from(fewest),
-            most: i64::from(most),
+            civil,
+            rule,
+            entries: vec![Cell::new(None); usize::try_from(days).ok()?],
+            fewest: days_of(bounds.shortest_secs)?,
+            most: days_of(bounds.longest_secs)?,
         })
     }
 
@@ -97,10 +102,18 @@ impl Steps {
         let len = i64::try_from(self.entries.len()).unwrap_or(1);
         // never zero: a table has at least one entry
         let index = day.checked_rem_euclid(len).unwrap_or(0);
-        let entry = usize::try_from(index).ok();
-        entry
-            .and_then(|index| self.entries.get(index).copied())
-            .unwrap_or_default()
+        let cell = usize::try_from(index).ok();
+        let Some(cell) = cell.and_then(|index| self.entries.get(index)) else {
+            return Entry::default();
+        };
+        if let Some(known) = cell.get() {
+            return known;
+        }
+        let day = u32::try_from(index).unwrap_or(0);
+        // never beyond the calendar: 400 years and the longest period are far inside it
+        let made = Entry::of(self.civil, self.rule, day).unwrap_or_default();
+        cell.set(Some(made));
+        made
     }
 }
 

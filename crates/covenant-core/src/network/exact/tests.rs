@@ -126,6 +126,46 @@ proptest! {
     }
 }
 
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 24, failure_persistence: None, ..Default::default() })]
+
+    #[test]
+    fn one_year_of_each_pattern_stands_for_all(all in network()) {
+        let exact = exact(&all, &Reading::default());
+        let Sweep::Days { first, .. } = exact.sweep(0, 0) else {
+            prop_assert_eq!(exact.sample(0), None);
+            return Ok(());
+        };
+        prop_assert_eq!(exact.sample(0).is_some(), first.is_none());
+    }
+}
+
+#[test]
+fn a_contradiction_of_one_century_is_not_missed() {
+    // four years are a day short only around a century without a leap day
+    let century = [
+        (
+            Constraint::floor("A", "", "", Period::days(1_461)),
+            (0, 0, 1),
+        ),
+        (
+            Constraint::ceiling("A", "", "", Period::months(48)).with_tolerance(Period::seconds(1)),
+            (1, 0, 1),
+        ),
+    ];
+    let exact = exact(&century, &elapsed());
+    assert_eq!(exact.sample(0), None);
+    let Sweep::Days { first, bad } = exact.sweep(0, 0) else {
+        panic!("some days were expected");
+    };
+    // from noon of 29 February 2096, which leads to the end of 28 February, not to noon after it
+    let days = i64::from(date!(2096 - 02 - 29).to_julian_day());
+    let days = days - i64::from(epoch().unwrap().to_julian_day());
+    assert_eq!(first, Some(days * DAY + DAY / 2));
+    let count = bad.iter().filter(|day| **day == Day::Bad).count();
+    assert!((3 * 1_400..3 * 1_461).contains(&count), "{count}");
+}
+
 #[test]
 fn a_plan_alone_can_always_be_carried_out() {
     for after in [Period::months(1), Period::months(6), Period::days(30)] {

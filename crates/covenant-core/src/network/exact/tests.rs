@@ -163,7 +163,8 @@ fn a_contradiction_of_one_century_is_not_missed() {
     let days = days - i64::from(epoch().unwrap().to_julian_day());
     assert_eq!(first, Some(days * DAY + DAY / 2));
     let count = bad.iter().filter(|day| **day == Day::Bad).count();
-    assert!((3 * 1_400..3 * 1_461).contains(&count), "{count}");
+    // up to 28 February of 2100, 2200 and 2300
+    assert_eq!(count, 3 * 1_461);
 }
 
 #[test]

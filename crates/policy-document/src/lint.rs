@@ -289,23 +289,25 @@ impl Finding {
 
 impl fmt::Display for Finding {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}: ", self.code)?;
-        for (at, clause) in self.clauses.iter().enumerate() {
-            write!(f, "{}{clause}", if at > 0 { ", " } else { "" })?;
-        }
-        for (at, line) in self.lines.iter().enumerate() {
-            write!(f, "{}{line}", if at > 0 { ", " } else { " (" })?;
+        write!(f, "{}:", self.code)?;
+        if !self.clauses.is_empty() {
+            write!(f, " {}", listed(&self.clauses))?;
         }
         if !self.lines.is_empty() {
-            f.write_str(")")?;
+            write!(f, " ({})", listed(&self.lines))?;
         }
-        let space = if self.clauses.is_empty() && self.lines.is_empty() {
+        let colon = if self.clauses.is_empty() && self.lines.is_empty() {
             ""
         } else {
-            ": "
+            ":"
         };
-        write!(f, "{space}{}", self.message)
+        write!(f, "{colon} {}", self.message)
     }
+}
+
+fn listed<T: ToString>(items: &[T]) -> String {
+    let items: Vec<String> = items.iter().map(ToString::to_string).collect();
+    items.join(", ")
 }
 impl LogSafe for Finding {}
 

@@ -23,6 +23,7 @@ const PROGRAMS: &[(&str, &[&str], &[&str])] = &[
     ),
     ("node", &["--version"], &["nodejs"]),
     ("npm", &["--version"], &["npm"]),
+    ("openssl", &["version"], &["openssl"]),
     ("java", &["-version"], &["openjdk-17-jre-headless"]),
     (
         "chromium",

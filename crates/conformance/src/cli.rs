@@ -8,13 +8,15 @@ use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use covenant_core::{Clock, SystemClock};
+use covenant_core::note::{Ed25519Signer, Note};
+use covenant_core::{Clock, Secret, SystemClock};
 use time::UtcDateTime;
 
 use crate::evidence::{Log, write_atomically};
 use crate::expected::Expected;
 use crate::progress::Progress;
-use crate::report::{DocumentReport, Exit, Report, RunFacts, Tree, files, terminal};
+use crate::report::files::Files;
+use crate::report::{DocumentReport, Exit, Report, RunFacts, Tree, terminal};
 use crate::runner::{Options, Outcome, full_id, run};
 use crate::scenario::CATALOGUE;
 use crate::subject::SubjectFactory;
@@ -94,6 +96,13 @@ pub fn main_with(
         }
         return Ok(0);
     }
+    let signer = match args.sign.as_deref().map(signer).transpose() {
+        Ok(signer) => signer,
+        Err(reason) => {
+            writeln!(err, "conformance: {reason}")?;
+            return Ok(2);
+        }
+    };
     let clock = SystemClock::new();
     let started = around.stamp.unwrap_or_else(|| clock.now());
     let started = started.replace_nanosecond(0).unwrap_or(started);
@@ -146,7 +155,9 @@ pub fn main_with(
         },
     };
     report.exit = command.exit(&report, &outcome)?;
-    if let Err(error) = files::publish(&args.out, &report, &options, &outcome.evidence) {
+    let printed = Files::print(&report, &options, &outcome.evidence);
+    let published = sign(printed, &report, signer.as_ref()).and_then(|all| all.publish(&args.out));
+    if let Err(error) = published {
         writeln!(
             command.err,
             "conformance: the reports could not be written: {error}"
@@ -155,6 +166,26 @@ pub fn main_with(
     }
     write!(out, "{}", terminal::print(&report))?;
     Ok(report.exit.code)
+}
+
+/// The signer whose key is in the file; the reason names the file, and nothing of the key.
+fn signer(path: &Path) -> Result<Ed25519Signer, String> {
+    let shown = path.display();
+    let text = std::fs::read_to_string(path).map_err(|error| format!("{shown}: {error}"))?;
+    let text = Secret::new(text);
+    Ed25519Signer::from_text(text.expose().trim_end()).map_err(|error| format!("{shown}: {error}"))
+}
+
+/// Adds the signed statement over the files, when there is somebody to sign it.
+fn sign(files: Files, report: &Report, signer: Option<&Ed25519Signer>) -> io::Result<Files> {
+    let Some(signer) = signer else {
+        return Ok(files);
+    };
+    let text = files.statement(report).map_err(io::Error::other)?.encode();
+    let mut note = Note::unsigned(&text).map_err(io::Error::other)?;
+    note.add_signature(&signer.sign_line(&text))
+        .map_err(io::Error::other)?;
+    Ok(files.signed(note))
 }
 
 /// A clause or scenario of the arguments that no document has.

@@ -1,9 +1,11 @@
 //! Evidence: one line for every run of a scenario, written and flushed as the runs end.
 //!
 //! Statuses and reports are made from these lines. While the run lasts they are appended to
-//! `evidence.jsonl.partial` in the order of their ends; at the end they are read back, put in a
-//! fixed order and published as `evidence.jsonl`, so that the same run gives the same bytes.
+//! `evidence.jsonl.partial` in the order of their ends; at the end they are read back and put in a
+//! fixed order, so that the same run gives the same bytes. As `evidence.jsonl` they are published
+//! together with the reports.
 
+use std::collections::HashMap;
 use std::fs::{File, OpenOptions};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
@@ -18,6 +20,8 @@ use crate::stage::Failure;
 
 /// Version of the format of a line.
 pub const VERSION: i64 = 1;
+/// The file that the lines are appended to while the run lasts.
+pub const PARTIAL: &str = "evidence.jsonl.partial";
 /// Longest text in a line in bytes: what was seen goes in, whole stores do not; a bound of ours.
 pub const TEXT_LEN_BYTES_MAX: usize = 1_000;
 
@@ -150,14 +154,13 @@ fn cut(text: &str) -> &str {
 /// The evidence of a run while it is written.
 #[derive(Debug)]
 pub struct Log {
-    files: Option<Files>,
+    partial: Option<Partial>,
     lines: Vec<Line>,
 }
 
 #[derive(Debug)]
-struct Files {
-    partial: PathBuf,
-    target: PathBuf,
+struct Partial {
+    path: PathBuf,
     open: File,
 }
 
@@ -166,7 +169,9 @@ struct Files {
 pub struct Evidence {
     /// All lines, ordered by clause, scenario, subject and start.
     pub lines: Vec<Line>,
-    /// SHA-256 of the published file, or of what it would hold.
+    /// What `evidence.jsonl` holds: the lines, each with its line feed.
+    pub text: String,
+    /// SHA-256 of the text.
     pub digest: Digest,
     /// Lines that were missing from the partial file, or altered in it, when it was read back.
     pub lost: Vec<Line>,
@@ -177,7 +182,7 @@ impl Log {
     #[must_use]
     pub const fn in_memory() -> Self {
         Self {
-            files: None,
+            partial: None,
             lines: Vec::new(),
         }
     }
@@ -188,19 +193,14 @@ impl Log {
     /// When the folder or the file cannot be written.
     pub fn in_folder(folder: &Path) -> io::Result<Self> {
         std::fs::create_dir_all(folder)?;
-        let partial = folder.join("evidence.jsonl.partial");
+        let path = folder.join(PARTIAL);
         let open = OpenOptions::new()
             .write(true)
             .create(true)
             .truncate(true)
-            .open(&partial)?;
-        let target = folder.join("evidence.jsonl");
+            .open(&path)?;
         Ok(Self {
-            files: Some(Files {
-                partial,
-                target,
-                open,
-            }),
+            partial: Some(Partial { path, open }),
             lines: Vec::new(),
         })
     }
@@ -210,34 +210,23 @@ impl Log {
     /// # Errors
     /// When the file cannot be written.
     pub fn append(&mut self, line: Line) -> io::Result<()> {
-        if let Some(files) = &mut self.files {
+        if let Some(partial) = &mut self.partial {
             let mut text = line.encode();
             text.push('\n');
-            files.open.write_all(text.as_bytes())?;
-            files.open.flush()?;
+            partial.open.write_all(text.as_bytes())?;
+            partial.open.flush()?;
         }
         self.lines.push(line);
         Ok(())
     }
 
-    /// Reads the partial file back, puts the lines in order and publishes them.
+    /// Reads the partial file back and puts the lines in order. The file stays until the evidence
+    /// is published.
     ///
     /// # Errors
-    /// When a file cannot be read or written.
-    pub fn publish(self) -> io::Result<Evidence> {
-        let Self { files, mut lines } = self;
-        let mut lost = Vec::new();
-        if let Some(files) = &files {
-            let bytes = std::fs::read(&files.partial)?;
-            let mut found: Vec<&[u8]> = bytes.split(|byte| *byte == b'\n').collect();
-            for line in &lines {
-                let text = line.encode();
-                match found.iter().position(|bytes| *bytes == text.as_bytes()) {
-                    Some(at) => drop(found.swap_remove(at)),
-                    None => lost.push(line.clone()),
-                }
-            }
-        }
+    /// When the file cannot be read.
+    pub fn close(self) -> io::Result<Evidence> {
+        let Self { partial, mut lines } = self;
         lines.sort_by_cached_key(|line| {
             (
                 line.clause.clone(),
@@ -246,19 +235,31 @@ impl Log {
                 line.start,
             )
         });
-        let mut text = String::new();
-        for line in &lines {
-            text.push_str(&line.encode());
+        let texts: Vec<_> = lines.iter().map(Line::encode).collect();
+        let mut lost = Vec::new();
+        if let Some(partial) = partial {
+            let bytes = std::fs::read(&partial.path)?;
+            let mut found: HashMap<&[u8], u64> = HashMap::new();
+            for line in bytes.split(|byte| *byte == b'\n') {
+                let count = found.entry(line).or_default();
+                *count = count.saturating_add(1);
+            }
+            for (line, text) in lines.iter().zip(&texts) {
+                match found.get_mut(text.as_bytes()) {
+                    Some(count) if *count > 0 => *count = count.saturating_sub(1),
+                    _ => lost.push(line.clone()),
+                }
+            }
+        }
+        let mut text = texts.join("\n");
+        if !text.is_empty() {
             text.push('\n');
         }
-        if let Some(files) = files {
-            write_atomically(&files.target, text.as_bytes())?;
-            drop(files.open);
-            std::fs::remove_file(&files.partial)?;
-        }
+        let digest = Digest::of(text.as_bytes());
         Ok(Evidence {
             lines,
-            digest: Digest::of(text.as_bytes()),
+            text,
+            digest,
             lost,
         })
     }
@@ -338,14 +339,26 @@ mod tests {
             for at in order {
                 log.append(all[at].clone()).unwrap();
             }
-            let evidence = log.publish().unwrap();
+            let evidence = log.close().unwrap();
             assert!(evidence.lost.is_empty());
-            let written = std::fs::read(folder.path().join("evidence.jsonl")).unwrap();
-            assert_eq!(evidence.digest, Digest::of(&written));
-            bytes.push(written);
+            assert_eq!(evidence.digest, Digest::of(evidence.text.as_bytes()));
+            assert_eq!(evidence.text.lines().count(), all.len());
+            bytes.push(evidence.text);
         }
         assert_eq!(bytes[0], bytes[1]);
-        assert!(!folder.path().join("evidence.jsonl.partial").exists());
+    }
+
+    #[test]
+    fn a_line_that_is_there_once_does_not_stand_for_two() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut log = Log::in_folder(folder.path()).unwrap();
+        log.append(line("prodb.P-51", None)).unwrap();
+        log.append(line("prodb.P-51", None)).unwrap();
+        let path = folder.path().join(PARTIAL);
+        let text = std::fs::read_to_string(&path).unwrap();
+        let first = text.split_inclusive('\n').next().unwrap();
+        std::fs::write(&path, first).unwrap();
+        assert_eq!(log.close().unwrap().lost, [line("prodb.P-51", None)]);
     }
 
     #[test]
@@ -354,10 +367,10 @@ mod tests {
         let mut log = Log::in_folder(folder.path()).unwrap();
         log.append(line("prodb.P-51", None)).unwrap();
         log.append(line("prodb.P-52", None)).unwrap();
-        let path = folder.path().join("evidence.jsonl.partial");
+        let path = folder.path().join(PARTIAL);
         let text = std::fs::read_to_string(&path).unwrap();
         std::fs::write(&path, text.replace("P-52", "P-53")).unwrap();
-        let evidence = log.publish().unwrap();
+        let evidence = log.close().unwrap();
         assert_eq!(evidence.lost, [line("prodb.P-52", None)]);
     }
 

@@ -184,7 +184,7 @@ pub fn run(
     for job in &mut done {
         job.sound.sort_by_key(|run| run.start);
     }
-    let evidence = shared.log.publish()?;
+    let evidence = shared.log.close()?;
     let not_started = done
         .iter()
         .flat_map(|job| &job.sound)

@@ -22,6 +22,11 @@ const PACKAGE: &str = env!("CARGO_MANIFEST_DIR");
 /// Sheets of A4 that the three documents may take: fewer hold no report, more are not read.
 const SHEETS: std::ops::RangeInclusive<u64> = 10..=90;
 
+/// A signing key whose seed is the byte 7, 32 times, and its verifier key.
+const KEY: &str =
+    "PRIVATE+KEY+example.org/reports+5fda6e14+AQcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcH";
+const VKEY: &str = "example.org/reports+5fda6e14+AepKbGPinFIKvvVQexMuxfmVR3auvr57kkIe6mkURtIs";
+
 /// Where the tools are: `target/oracles`; `None`, with a note, when they are not there.
 #[expect(
     clippy::disallowed_methods,
@@ -63,7 +68,16 @@ fn reports(oracles: &Path) -> Result<&'static Path, Box<dyn Error>> {
         target: "test".to_owned(),
         golden: Golden::Compare,
     };
-    let args = ["--sources", "nowhere", "--out"].map(str::to_owned);
+    let key = oracles.join("work/key");
+    fs::write(&key, KEY)?;
+    let args = [
+        "--sources",
+        "nowhere",
+        "--sign",
+        &key.display().to_string(),
+        "--out",
+    ];
+    let args = args.map(str::to_owned);
     let args = args.into_iter().chain([folder.display().to_string()]);
     let factory: Arc<dyn SubjectFactory> = Arc::new(ModelFactory);
     let (mut out, mut err) = (Vec::new(), Vec::new());
@@ -213,6 +227,53 @@ fn check_jsonschema_accepts_the_report_and_every_line_of_evidence() {
     lines[failed.unwrap()]["expected"] = Value::Null;
     fs::write(&file, Value::Array(lines).to_string()).unwrap();
     assert!(!check(&oracles, &schema, &file).unwrap().0);
+}
+
+#[test]
+fn the_auditors_program_verifies_the_statement_and_every_file() {
+    let Some(oracles) = oracles() else { return };
+    let folder = reports(&oracles).unwrap();
+    let work = oracles.join("work");
+    let manual = Path::new(PACKAGE).join("../../docs/for-auditors.md");
+    let manual = fs::read_to_string(manual).unwrap();
+    let programs = manual.split("```python\n").skip(1);
+    let programs: Vec<_> = programs
+        .filter_map(|rest| rest.split("```").next())
+        .filter(|program| program.contains("statement.txt"))
+        .collect();
+    assert_eq!(programs.len(), 1);
+    let program = work.join("check_report.py");
+    fs::write(&program, programs[0]).unwrap();
+    let said = |folder: &Path| {
+        let mut python = tool(&oracles, "python");
+        let output = python.arg(&program).arg(folder).arg(VKEY).output().unwrap();
+        assert!(output.status.success(), "{output:?}");
+        String::from_utf8(output.stdout).unwrap()
+    };
+    let words = said(folder);
+    assert_eq!(words.lines().count(), 6);
+    assert!(
+        words.lines().all(|line| line.ends_with(": True")),
+        "{words}"
+    );
+    // it sees a file and a statement that were touched
+    let touched = work.join("touched");
+    fs::create_dir_all(&touched).unwrap();
+    for entry in fs::read_dir(folder).unwrap() {
+        let entry = entry.unwrap();
+        fs::copy(entry.path(), touched.join(entry.file_name())).unwrap();
+    }
+    let page = fs::read_to_string(folder.join("index.html")).unwrap();
+    fs::write(touched.join("index.html"), page.replace("untested", "kept")).unwrap();
+    let statement = fs::read_to_string(folder.join("statement.txt")).unwrap();
+    let statement = statement.replace("kind policy-report", "kind policy-reports");
+    fs::write(touched.join("statement.txt"), statement).unwrap();
+    let words = said(&touched);
+    let wrong: Vec<_> = words
+        .lines()
+        .filter(|line| line.ends_with(": False"))
+        .collect();
+    assert_eq!(wrong, ["signature: False", "index.html: False"]);
 }
 
 /// What the Nu HTML checker has against a page: errors and warnings.

@@ -5,7 +5,8 @@ use std::path::PathBuf;
 
 /// How to use the command, printed when it is used in another way.
 pub const USAGE: &str = "usage: conformance [--policy ID|FILE].. [--clause ID].. [--scenario ID]..
-                   [--seed N] [--sources DIR] [--out DIR] [--expected FILE] [--strict] [--list] [--help]
+                   [--seed N] [--sources DIR] [--out DIR] [--expected FILE] [--strict]
+                   [--sign FILE] [--list] [--help]
 
   --policy    a document: an id of the folder policies, or a file; all of the folder by default
   --clause    only this clause, as P-51 or prodb.P-51
@@ -15,6 +16,7 @@ pub const USAGE: &str = "usage: conformance [--policy ID|FILE].. [--clause ID]..
   --out       where the reports go; target/conformance by default
   --expected  reviewed statuses: instead of codes 1 and 5, the code is 6 when one got worse
   --strict    code 5 when a clause is unattested or expired
+  --sign      a signing key (PRIVATE+KEY+..): sign a statement over the reports, statement.txt
   --list      print the scenarios that are built, and run nothing
   --help      print this, and run nothing
 
@@ -66,6 +68,8 @@ pub struct Args {
     pub expected: Option<PathBuf>,
     /// Whether attestations count.
     pub attestations: Attestations,
+    /// The file of the key that signs the statement over the reports.
+    pub sign: Option<PathBuf>,
     /// What to do.
     pub way: Way,
 }
@@ -104,6 +108,7 @@ impl Args {
             sources: PathBuf::from("../shared/seeds"),
             out: PathBuf::from("target/conformance"),
             expected: None,
+            sign: None,
             attestations: Attestations::Optional,
             way: Way::Run,
         };
@@ -125,6 +130,7 @@ impl Args {
                 "--sources" => parsed.sources = value()?.into(),
                 "--out" => parsed.out = value()?.into(),
                 "--expected" => parsed.expected = Some(value()?.into()),
+                "--sign" => parsed.sign = Some(value()?.into()),
                 "--strict" => parsed.attestations = Attestations::Strict,
                 "--list" => parsed.way = Way::List,
                 "--help" | "-h" => {
@@ -150,7 +156,7 @@ mod tests {
     fn every_option_is_understood() {
         let args = parse(
             "--policy prodb --policy a.toml --clause P-51 --scenario bin::x --seed 9 \
-             --sources s --out o --expected e --strict --list",
+             --sources s --out o --expected e --sign k --strict --list",
         );
         let args = args.unwrap();
         assert_eq!(args.policies, ["prodb", "a.toml"]);
@@ -158,6 +164,7 @@ mod tests {
         assert_eq!((args.seed, args.way), (9, Way::List));
         assert_eq!(args.attestations, Attestations::Strict);
         assert_eq!(args.expected, Some(PathBuf::from("e")));
+        assert_eq!(args.sign, Some(PathBuf::from("k")));
     }
 
     #[test]

@@ -13,7 +13,7 @@ use crate::canon::hex;
 use crate::digest::Hasher;
 
 /// The algorithm byte of Ed25519.
-const ALGORITHM_ED25519: u8 = 0x01;
+pub(super) const ALGORITHM_ED25519: u8 = 0x01;
 
 /// An Ed25519 key to verify notes with. It is public, and its text is its whole form.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]

@@ -3,6 +3,8 @@
 mod format_guard;
 mod vendor;
 
+use std::path::Path;
+
 use crate::process::{Fault, found, root};
 use crate::tree::{self, File};
 
@@ -34,10 +36,14 @@ const REGISTRIES: &[&str] = &[
     concat!("deb.deb", "ian.org"),
 ];
 
+/// Longest file in bytes: what is larger is a product or a data set, and every clone carries it.
+const FILE_LEN_BYTES_MAX: u64 = 1 << 20;
+
 pub(crate) fn run() -> Result<(), Fault> {
     let root = root();
     let files = tree::files(&root)?;
     let mut findings = check(&files);
+    findings.extend(too_long(&root)?);
     findings.extend(format_guard::check(&root, &files)?);
     match vendor::sources(&root)? {
         Some(sources) => findings.extend(vendor::check(&sources, &files)),
@@ -66,6 +72,14 @@ pub(crate) fn check(files: &[File]) -> Vec<String> {
     }
     readmes(files, &mut findings);
     findings
+}
+
+/// Files that are too long for a tree of sources, whatever is in them.
+fn too_long(root: &Path) -> Result<Vec<String>, Fault> {
+    let lengths = tree::lengths(root)?.into_iter();
+    let long = lengths.filter(|(_, length)| *length > FILE_LEN_BYTES_MAX);
+    let say = |(path, length)| format!("{path}: {length} bytes, over {FILE_LEN_BYTES_MAX}");
+    Ok(long.map(say).collect())
 }
 
 fn rust(file: &File, findings: &mut Vec<String>) {
@@ -216,5 +230,26 @@ mod tests {
             assert_eq!(findings.len(), 1, "{path}: {findings:?}");
             assert!(findings[0].contains(expect), "{findings:?}");
         }
+    }
+
+    #[test]
+    fn a_file_over_one_mebibyte_is_found_if_the_tree_has_it() {
+        let tree = tempfile::tempdir().unwrap();
+        let write = |name: &str, length: u64| {
+            let bytes = vec![0xFF; usize::try_from(length).unwrap()];
+            std::fs::write(tree.path().join(name), bytes).unwrap();
+        };
+        let mut git = std::process::Command::new("git");
+        git.current_dir(tree.path()).args(["init", "--quiet"]);
+        assert!(git.status().unwrap().success());
+        write("full.bin", FILE_LEN_BYTES_MAX);
+        write("ignored.bin", FILE_LEN_BYTES_MAX + 1);
+        std::fs::write(tree.path().join(".gitignore"), "ignored.bin\n").unwrap();
+        assert_eq!(too_long(tree.path()).unwrap(), Vec::<String>::new());
+        write("long.bin", FILE_LEN_BYTES_MAX + 1);
+        assert_eq!(
+            too_long(tree.path()).unwrap(),
+            ["long.bin: 1048577 bytes, over 1048576"]
+        );
     }
 }

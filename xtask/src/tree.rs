@@ -1,5 +1,6 @@
 //! The files of the tree, as git sees them: tracked, and new ones that are not ignored.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 
 use crate::process::{Fault, command, output};
@@ -36,6 +37,32 @@ impl File {
 
 /// Every text file of the tree.
 pub(crate) fn files(root: &Path) -> Result<Vec<File>, Fault> {
+    let mut files = Vec::new();
+    for path in paths(root)? {
+        let Ok(bytes) = std::fs::read(root.join(&path)) else {
+            continue;
+        };
+        if let Ok(text) = String::from_utf8(bytes) {
+            files.push(File { path, text });
+        }
+    }
+    files.sort_by(|a, b| a.path.cmp(&b.path));
+    Ok(files)
+}
+
+/// The length in bytes of every file of the tree, text or not, by its path from the root.
+pub(crate) fn lengths(root: &Path) -> Result<BTreeMap<String, u64>, Fault> {
+    let mut lengths = BTreeMap::new();
+    for path in paths(root)? {
+        if let Ok(metadata) = std::fs::symlink_metadata(root.join(&path)) {
+            lengths.insert(path, metadata.len());
+        }
+    }
+    Ok(lengths)
+}
+
+/// Paths from the root, as git lists them.
+fn paths(root: &Path) -> Result<Vec<String>, Fault> {
     let mut git = command("git");
     git.current_dir(root);
     git.args([
@@ -46,18 +73,6 @@ pub(crate) fn files(root: &Path) -> Result<Vec<File>, Fault> {
         "--exclude-standard",
     ]);
     let listed = output(&mut git)?;
-    let mut files = Vec::new();
-    for path in listed.split('\0').filter(|path| !path.is_empty()) {
-        let Ok(bytes) = std::fs::read(root.join(path)) else {
-            continue;
-        };
-        if let Ok(text) = String::from_utf8(bytes) {
-            files.push(File {
-                path: path.to_owned(),
-                text,
-            });
-        }
-    }
-    files.sort_by(|a, b| a.path.cmp(&b.path));
-    Ok(files)
+    let paths = listed.split('\0').filter(|path| !path.is_empty());
+    Ok(paths.map(str::to_owned).collect())
 }

@@ -1,11 +1,13 @@
 //! crypto-envelope: what opens is byte for byte what sealing makes, key files and wrapped keys
-//! encode to themselves, and nothing panics.
+//! encode to themselves, certificates are judged alike, and nothing panics.
 
 use covenant_core::sealer::Purpose;
 use covenant_core::{Owner, Place, TenantId};
 use crypto_envelope::backend::file;
 use crypto_envelope::cobblestone::seal_with_salt;
 use crypto_envelope::sealed::{SealedBytes, open_with};
+use crypto_envelope::transit::chain;
+use crypto_envelope::transit::rustls::pki_types::CertificateDer;
 use crypto_envelope::wrapped::{WrappedKey, wrap_context};
 
 /// The root and the key-encryption key of the seeds.
@@ -59,5 +61,28 @@ pub fn wrapped_key(data: &[u8]) {
 pub fn kek_file(data: &[u8]) {
     if let Ok((id, key)) = file::decode(data) {
         assert_eq!(file::encode(id, key.expose()).expose().as_slice(), data);
+    }
+}
+
+/// Judging certificates, each behind its length in two bytes, never panics and says the same twice;
+/// what a chain accepts is accepted alone and as a root, and not with a byte more.
+pub fn cert_chain(mut data: &[u8]) {
+    let mut certificates = Vec::new();
+    while let Some((len, rest)) = data.split_first_chunk::<2>() {
+        let len = usize::from(u16::from_be_bytes(*len));
+        let (certificate, rest) = rest.split_at_checked(len).unwrap_or((rest, &[]));
+        certificates.push(CertificateDer::from(certificate));
+        data = rest;
+    }
+    let judged = chain::check(&certificates);
+    assert_eq!(judged, chain::check(&certificates));
+    let Ok(infos) = judged else { return };
+    for (info, certificate) in infos.iter().zip(&certificates) {
+        let alone = chain::check(std::slice::from_ref(certificate));
+        assert_eq!(alone.as_deref(), Ok(std::slice::from_ref(info)));
+        let root = chain::check_root(certificate).map(|root| root.key);
+        assert_eq!(root, Ok(info.key));
+        let longer = CertificateDer::from([certificate, &[0][..]].concat());
+        assert!(chain::check(&[longer]).is_err());
     }
 }

@@ -23,6 +23,7 @@ pub const TARGETS: &[(&str, Target)] = &[
     ("core_note", core::note),
     ("core_period", core::period),
     ("core_statement", core::statement),
+    ("envelope_cert_chain", envelope::cert_chain),
     ("envelope_kek_file", envelope::kek_file),
     ("envelope_sealed_value", envelope::sealed_value),
     ("envelope_wrapped_key", envelope::wrapped_key),

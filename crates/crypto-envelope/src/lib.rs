@@ -42,6 +42,7 @@
 //!   files is always there on Unix.
 //! - `testing`: suites for implementors of [`store::KeyStore`] and [`backend::KekBackend`], and the
 //!   adversary's view of the keys.
+//! - `transit`: TLS 1.2 and 1.3 for servers and clients, and a probe (P-09, P-10, P-11, Q-12, R-10).
 #![forbid(unsafe_code)]
 
 pub mod backend;
@@ -59,6 +60,8 @@ mod state;
 pub mod store;
 #[cfg(feature = "testing")]
 pub mod testing;
+#[cfg(feature = "transit")]
+pub mod transit;
 mod unlocked;
 mod vault;
 mod window;

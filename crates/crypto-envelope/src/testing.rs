@@ -1,9 +1,12 @@
 //! For implementors of key stores and backends, and for adversary tests: suites that return the
-//! first sentence of a contract that does not hold, and backends and stores that fail on demand.
+//! first sentence of a contract that does not hold, backends and stores that fail on demand, and a
+//! TLS server to point clients at.
 
 mod backend_suite;
 mod faults;
 mod store_suite;
+#[cfg(feature = "transit")]
+pub mod transit;
 
 pub use backend_suite::backend_suite;
 pub use faults::{Faults, FaultyBackend, FaultyStore, Injected};

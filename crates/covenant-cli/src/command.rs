@@ -1,6 +1,7 @@
 //! The sub-commands.
 
 mod policy;
+mod tls;
 mod verify;
 
 use crate::output::{Failure, Report};
@@ -10,6 +11,9 @@ pub(crate) enum Command {
     /// Reads policy files: what a page promises, as data.
     #[command(subcommand)]
     Policy(policy::Policy),
+    /// Asks what a server or a certificate chain is worth.
+    #[command(subcommand)]
+    Tls(tls::Tls),
     /// Checks a signed text: a certificate, receipt, report, manifest or checkpoint.
     Verify(verify::Verify),
 }
@@ -18,6 +22,7 @@ impl Command {
     pub(crate) fn run(self) -> Result<Report, Failure> {
         match self {
             Self::Policy(policy) => policy.run(),
+            Self::Tls(tls) => tls.run(),
             Self::Verify(verify) => verify.run(),
         }
     }

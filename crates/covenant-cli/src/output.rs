@@ -8,10 +8,14 @@ use serde_json::{Value, json};
 
 /// Good or done.
 pub(crate) const GOOD: u8 = 0;
+/// Checked, and false.
+pub(crate) const FALSE: u8 = 1;
 /// Usage or bad input.
 pub(crate) const USAGE: u8 = 2;
 /// Of `covenant policy` only: the document is invalid, or the page is not the one it is about.
 pub(crate) const INVALID: u8 = 3;
+/// A server or store cannot be reached.
+pub(crate) const UNREACHABLE: u8 = 3;
 /// Refused, or not authentic.
 pub(crate) const REFUSED: u8 = 4;
 
@@ -57,6 +61,14 @@ impl Failure {
         Self {
             code: INVALID,
             lines,
+        }
+    }
+
+    /// Nobody answers there.
+    pub(crate) fn unreachable(line: impl Into<String>) -> Self {
+        Self {
+            code: UNREACHABLE,
+            lines: vec![line.into()],
         }
     }
 

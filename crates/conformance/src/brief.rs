@@ -2,6 +2,7 @@
 //! policy reaches a scenario, so the same scenario serves any policy.
 
 use std::collections::BTreeSet;
+use std::sync::{Mutex, PoisonError};
 
 use covenant_core::{Period, PeriodError, Reading, Zone};
 use time::{Duration, UtcDateTime};
@@ -19,9 +20,9 @@ pub struct Limits {
     pub late: Period,
 }
 
-/// What a scenario is told: figures and how to read them.
+/// What a scenario may be told: figures and how to read them.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Brief {
+pub struct Figures {
     /// The limits, for a promise about time.
     pub limits: Option<Limits>,
     /// The count, for a promise that is one.
@@ -32,6 +33,34 @@ pub struct Brief {
     pub reading: Reading,
     /// The document's civil zone: the first that it names.
     pub zone: Zone,
+}
+
+/// A figure of a clause that a scenario read.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+#[non_exhaustive]
+pub enum Read {
+    /// `min`.
+    Min,
+    /// `max`.
+    Max,
+    /// `early`.
+    Early,
+    /// `late`.
+    Late,
+    /// `per = "civil-night"`.
+    Nights,
+    /// The count.
+    Count,
+    /// One word of a list.
+    Word(String),
+}
+
+/// What a scenario is told, and which of it it read: a figure that nobody reads is proven by
+/// nothing, whatever the scenario is called.
+#[derive(Debug)]
+pub struct Brief {
+    figures: Figures,
+    read: Mutex<BTreeSet<Read>>,
 }
 
 /// A figure that a scenario needs is not in the clause, or leads nowhere.
@@ -47,15 +76,35 @@ pub enum BriefError {
 }
 
 impl Brief {
+    /// A brief of which nothing was read yet.
+    #[must_use]
+    pub const fn new(figures: Figures) -> Self {
+        Self {
+            figures,
+            read: Mutex::new(BTreeSet::new()),
+        }
+    }
+
+    /// The figures that were read.
+    #[must_use]
+    pub fn read(&self) -> BTreeSet<Read> {
+        self.read
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()
+    }
+
     /// The instant before which it must not have happened: the latest reading of the floor, less the
     /// declared tolerance.
     ///
     /// # Errors
     /// [`BriefError`] when there is no floor, or it ends outside the calendar.
     pub fn floor(&self, from: UtcDateTime) -> Result<UtcDateTime, BriefError> {
-        let limits = self.limits.as_ref().ok_or(BriefError::Missing("floor"))?;
+        let limits = self.figures.limits.as_ref();
+        let limits = limits.ok_or(BriefError::Missing("floor"))?;
         let min = limits.min.ok_or(BriefError::Missing("floor"))?;
-        let latest = min.resolve(from, &self.reading)?.latest;
+        self.note([Read::Min, Read::Early]);
+        let latest = min.resolve(from, &self.figures.reading)?.latest;
         let early = self.shortest(&limits.early);
         latest
             .checked_sub(early)
@@ -68,33 +117,77 @@ impl Brief {
     /// # Errors
     /// [`BriefError`] when there is no ceiling, or it ends outside the calendar.
     pub fn ceiling(&self, from: UtcDateTime) -> Result<UtcDateTime, BriefError> {
-        let limits = self.limits.as_ref().ok_or(BriefError::Missing("ceiling"))?;
+        let limits = self.figures.limits.as_ref();
+        let limits = limits.ok_or(BriefError::Missing("ceiling"))?;
         let max = limits.max.ok_or(BriefError::Missing("ceiling"))?;
-        let earliest = max.resolve(from, &self.reading)?.earliest;
+        self.note([Read::Max, Read::Late]);
+        let earliest = max.resolve(from, &self.figures.reading)?.earliest;
         let late = self.shortest(&limits.late);
         earliest
             .checked_add(late)
             .ok_or(BriefError::Period(PeriodError::OutOfRange))
     }
 
+    /// The instant by which a state must be reached: the ceiling, or at once when there is none.
+    ///
+    /// # Errors
+    /// [`BriefError::Period`] when the ceiling ends outside the calendar.
+    pub fn at_once_or_by(&self, from: UtcDateTime) -> Result<UtcDateTime, BriefError> {
+        match self.ceiling(from) {
+            Err(BriefError::Missing(_)) => Ok(from),
+            other => other,
+        }
+    }
+
+    /// The count.
+    ///
+    /// # Errors
+    /// [`BriefError::Missing`] when there is none.
+    pub fn count(&self) -> Result<u64, BriefError> {
+        let count = self.figures.count.ok_or(BriefError::Missing("count"))?;
+        self.note([Read::Count]);
+        Ok(count)
+    }
+
     /// Key bits that the words demand: the number after `aes-`.
     #[must_use]
     pub fn key_bits(&self) -> Option<u16> {
-        self.tokens
+        let bits = |token: &&String| {
+            let lower = token.to_ascii_lowercase();
+            lower.strip_prefix("aes-")?.parse().ok()
+        };
+        let ciphers = self
+            .figures
+            .tokens
             .iter()
-            .filter_map(|token| {
-                token
-                    .to_ascii_lowercase()
-                    .strip_prefix("aes-")?
-                    .parse()
-                    .ok()
-            })
-            .max()
+            .filter(|token| bits(token).is_some());
+        self.note(ciphers.clone().map(|token| Read::Word(token.clone())));
+        ciphers.filter_map(|token| bits(&token)).max()
+    }
+
+    /// The zone by which dates and midnights are told.
+    #[must_use]
+    pub const fn zone(&self) -> &Zone {
+        &self.figures.zone
+    }
+
+    /// The zone whose civil nights are a rhythm.
+    #[must_use]
+    pub fn nights(&self) -> &Zone {
+        self.note([Read::Nights]);
+        &self.figures.zone
+    }
+
+    fn note(&self, read: impl IntoIterator<Item = Read>) {
+        self.read
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .extend(read);
     }
 
     /// A tolerance in its shortest reading, which is the strict one on either side.
     fn shortest(&self, tolerance: &Period) -> Duration {
-        let secs = tolerance.bounds(&self.reading).shortest_secs;
+        let secs = tolerance.bounds(&self.figures.reading).shortest_secs;
         Duration::seconds(i64::try_from(secs).unwrap_or(i64::MAX))
     }
 }

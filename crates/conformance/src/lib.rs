@@ -37,6 +37,7 @@ pub mod clock;
 mod embedded;
 pub mod evidence;
 pub mod expected;
+mod figures;
 pub mod json;
 pub mod progress;
 pub mod report;

@@ -297,7 +297,7 @@ impl Floor<'_> {
                 factory: Arc::clone(self.factory),
                 document: Arc::clone(document),
                 scenario: job.scenario,
-                brief: job.brief.clone(),
+                figures: job.figures.clone(),
                 start: *start,
                 seed: self.options.seed,
                 sabotage: item.sabotage,

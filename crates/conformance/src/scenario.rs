@@ -5,7 +5,7 @@
 //! clauses are untested.
 
 use crate::act::ActKind;
-use crate::brief::{Brief, BriefError};
+use crate::brief::{BriefError, Figures};
 use crate::sabotage::Sabotage;
 use crate::stage::ScenarioFn;
 
@@ -43,8 +43,8 @@ impl Shape {
     ///
     /// # Errors
     /// [`BriefError::Missing`] names the figure that the clause lacks.
-    pub fn fits(self, brief: &Brief) -> Result<(), BriefError> {
-        let limits = brief.limits.as_ref();
+    pub fn fits(self, figures: &Figures) -> Result<(), BriefError> {
+        let limits = figures.limits.as_ref();
         let min = || {
             limits
                 .and_then(|l| l.min)
@@ -59,7 +59,7 @@ impl Shape {
             Self::Floor => min().map(drop),
             Self::Ceiling => max().map(drop),
             Self::Exact => min().and_then(|_| max()).map(drop),
-            Self::Count => brief.count.ok_or(BriefError::Missing("count")).map(drop),
+            Self::Count => figures.count.ok_or(BriefError::Missing("count")).map(drop),
             Self::EveryNight | Self::State | Self::Words => Ok(()),
         }
     }

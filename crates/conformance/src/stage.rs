@@ -13,7 +13,7 @@ use covenant_core::{BoxFuture, Event};
 use time::{Duration, UtcDateTime};
 
 use crate::act::{Act, ActKind, PutSeen, RecordSeen, Seen, SnapshotSeen};
-use crate::brief::{Brief, BriefError};
+use crate::brief::{Brief, BriefError, Read};
 use crate::canary::{Canary, Sightings};
 use crate::clock::{SimulationError, Simulator};
 use crate::sabotage::Sabotage;
@@ -93,6 +93,8 @@ pub struct Record {
     pub worst: Option<Margin>,
     /// Columns of content that are declared plain.
     pub plain_columns: BTreeSet<String>,
+    /// The figures of the clause that it read.
+    pub read: BTreeSet<Read>,
 }
 
 /// The stage of one run of one scenario.
@@ -386,7 +388,10 @@ impl<'a> Stage<'a> {
     /// What was recorded.
     #[must_use]
     pub fn into_record(self) -> Record {
-        self.record
+        Record {
+            read: self.brief.read(),
+            ..self.record
+        }
     }
 
     fn note(&mut self, from: UtcDateTime, at: UtcDateTime, limit: UtcDateTime, margin: i64) {

@@ -32,7 +32,7 @@ use crate::verdict::ClauseVerdict;
 /// file, from the folder of the package. The page lies beside it under the name that it gives as its
 /// `source`. Reports go to `target/tmp/conformance/`.
 ///
-/// ```ignore
+/// ```text
 /// // tests/policy.rs, with `[[test]] name = "policy"`, `harness = false` in Cargo.toml
 /// conformance::suite!(AcmeFactory, "acme.toml");
 /// ```

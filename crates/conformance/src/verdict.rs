@@ -1,10 +1,13 @@
 //! From what ran to the verdict on one clause, with all that the report says about it.
 
+use std::collections::BTreeSet;
+
 use covenant_core::digest::Digest;
 use policy_document::{AttestationState, Clause, Document, Kind};
 use time::{Date, UtcDateTime};
 
 use crate::evidence::{Evidence, RunOutcome};
+use crate::figures;
 use crate::runner::{Done, End, Job, Options, Run, failure, full_id};
 use crate::sabotage::Sabotage;
 use crate::stage::{Failure, Margin};
@@ -13,6 +16,9 @@ use crate::status::{
     technical,
 };
 use crate::subject::{Can, SubjectFactory};
+
+/// What the note begins with that names figures which nothing was compared with.
+pub const UNREAD: &str = "read by no scenario that ran";
 
 /// What became of one clause.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -27,7 +33,8 @@ pub struct ClauseVerdict {
     pub attestation: Option<AttestationVerdict>,
     /// The smallest margin of all its runs to a limit.
     pub worst: Option<Margin>,
-    /// Reasons, in words, for every status but `kept`.
+    /// Reasons, in words, for every status but `kept`; and, whatever the status, the figures that no
+    /// scenario read ([`UNREAD`]).
     pub notes: Vec<String>,
 }
 
@@ -103,6 +110,7 @@ impl Case<'_> {
         let mut notes = Vec::new();
         let mut content = Content::Sealed;
         let mut worst: Option<Margin> = None;
+        let mut read = BTreeSet::new();
         let proven = clause.is_proven().then(|| {
             let ran = jobs
                 .iter()
@@ -110,6 +118,9 @@ impl Case<'_> {
                 .filter(|(job, _)| job.document == self.number && job.clauses.contains(&clause.id));
             let ran: Vec<_> = ran.collect();
             for run in ran.iter().flat_map(|(_, done)| &done.sound) {
+                if matches!(run.end, End::Passed | End::Failed) {
+                    read.extend(run.record.read.iter().cloned());
+                }
                 if !run.record.plain_columns.is_empty() {
                     content = Content::Plain;
                     let columns: Vec<_> = run
@@ -142,6 +153,10 @@ impl Case<'_> {
         if clause.kind == Kind::Informational {
             note(&mut notes, "recorded, not scored".to_owned());
         }
+        let unread = figures::unread(clause, &read);
+        if !unread.is_empty() {
+            note(&mut notes, format!("{UNREAD}: {}", unread.join("; ")));
+        }
         ClauseVerdict {
             clause: clause.clone(),
             status,
@@ -159,6 +174,14 @@ impl Case<'_> {
         evidence: &Evidence,
         notes: &mut Vec<String>,
     ) -> TechnicalVerdict {
+        for (what, names) in [
+            ("scenario", &clause.verify.scenarios),
+            ("sabotage", &clause.verify.sabotages),
+        ] {
+            if names.is_empty() {
+                note(notes, format!("unbound: the clause names no {what}"));
+            }
+        }
         let mut scenarios = Vec::new();
         let mut facts = Vec::new();
         for id in &clause.verify.scenarios {

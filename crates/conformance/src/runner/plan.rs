@@ -4,11 +4,11 @@
 use std::collections::BTreeSet;
 
 use covenant_core::{ClauseId, Zone};
-use policy_document::{Clause, Document, Figure, Token};
+use policy_document::{Bound, Clause, Document, Figure, Token};
 use time::macros::utc_datetime;
 use time::{Date, Duration, PrimitiveDateTime, Time, UtcDateTime};
 
-use crate::brief::{Brief, BriefError, Limits};
+use crate::brief::{BriefError, Figures, Limits};
 use crate::sabotage::Sabotage;
 use crate::scenario::{Scenario, Shape, Starts};
 use crate::stage::draw;
@@ -35,7 +35,7 @@ pub(crate) struct Job {
     /// The scenario.
     pub(crate) scenario: &'static Scenario,
     /// Its figures.
-    pub(crate) brief: Brief,
+    pub(crate) figures: Figures,
     /// Why the figures do not fit the scenario, if they do not.
     pub(crate) misfit: Option<BriefError>,
     /// The clauses that bind it with these figures.
@@ -59,8 +59,8 @@ pub(crate) fn jobs(
         let clauses: Vec<_> = clauses.iter().filter(bound).copied().collect();
         let words: BTreeSet<String> = clauses.iter().flat_map(|clause| tokens(clause)).collect();
         for clause in clauses {
-            let brief = brief(document, scenario.shape, clause, &words);
-            let same = |job: &&mut Job| job.scenario.id == scenario.id && job.brief == brief;
+            let figures = figures(document, scenario.shape, clause, &words);
+            let same = |job: &&mut Job| job.scenario.id == scenario.id && job.figures == figures;
             let named = named(clause, scenario);
             if let Some(job) = jobs.iter_mut().find(same) {
                 job.clauses.push(clause.id);
@@ -70,11 +70,11 @@ pub(crate) fn jobs(
                     .collect();
                 job.sabotages.extend(new);
             } else {
-                let misfit = scenario.shape.fits(&brief).err();
+                let misfit = scenario.shape.fits(&figures).err();
                 jobs.push(Job {
                     document: number,
                     scenario,
-                    brief,
+                    figures,
                     misfit,
                     clauses: vec![clause.id],
                     sabotages: named,
@@ -103,28 +103,41 @@ fn named(clause: &Clause, scenario: &Scenario) -> Vec<Sabotage> {
 }
 
 /// The figures that a scenario of this shape reads, and no others.
-fn brief(document: &Document, shape: Shape, clause: &Clause, words: &BTreeSet<String>) -> Brief {
-    let mut brief = Brief {
+fn figures(
+    document: &Document,
+    shape: Shape,
+    clause: &Clause,
+    words: &BTreeSet<String>,
+) -> Figures {
+    let mut figures = Figures {
         limits: None,
         count: None,
         tokens: BTreeSet::new(),
         reading: document.reading().clone(),
         zone: document.zones().first().cloned().unwrap_or(Zone::UTC),
     };
+    let limits = |bound: &Bound| Limits {
+        min: bound.min,
+        max: bound.max,
+        early: bound.early,
+        late: bound.late,
+    };
     match shape {
         Shape::Floor | Shape::Ceiling | Shape::Exact => {
-            brief.limits = clause.bound.as_ref().map(|bound| Limits {
-                min: bound.min,
-                max: bound.max,
-                early: bound.early,
-                late: bound.late,
-            });
+            figures.limits = clause.bound.as_ref().map(limits);
         }
-        Shape::Count => brief.count = count(clause),
-        Shape::Words => brief.tokens = words.clone(),
-        Shape::EveryNight | Shape::State => {}
+        Shape::State => {
+            let leads_to_it = clause
+                .bound
+                .as_ref()
+                .filter(|bound| !bound.state.is_empty());
+            figures.limits = leads_to_it.map(limits);
+        }
+        Shape::Count => figures.count = count(clause),
+        Shape::Words => figures.tokens = words.clone(),
+        Shape::EveryNight => {}
     }
-    brief
+    figures
 }
 
 fn count(clause: &Clause) -> Option<u64> {
@@ -152,7 +165,7 @@ pub(crate) fn starts(job: &Job, seed: u64) -> Vec<UtcDateTime> {
         Starts::Once => vec![first],
         Starts::Bounds => vec![first, second, drawn(seed)],
         Starts::Nights => {
-            let zone = &job.brief.zone;
+            let zone = &job.figures.zone;
             let mut starts: Vec<_> = clock_changes(zone)
                 .into_iter()
                 .filter_map(|date| noon(zone, date)?.checked_sub(NIGHTS_LEAD))

@@ -10,7 +10,7 @@ use policy_document::Document;
 use time::UtcDateTime;
 
 use crate::act::ActKind;
-use crate::brief::Brief;
+use crate::brief::{Brief, Figures};
 use crate::clock::Simulator;
 use crate::sabotage::Sabotage;
 use crate::scenario::Scenario;
@@ -47,7 +47,7 @@ pub(crate) struct Errand {
     pub(crate) factory: Arc<dyn SubjectFactory>,
     pub(crate) document: Arc<Document>,
     pub(crate) scenario: &'static Scenario,
-    pub(crate) brief: Brief,
+    pub(crate) figures: Figures,
     pub(crate) start: UtcDateTime,
     pub(crate) seed: u64,
     pub(crate) sabotage: Option<Sabotage>,
@@ -111,7 +111,7 @@ async fn perform(errand: &Errand) -> Run {
         factory,
         document,
         scenario,
-        brief,
+        figures,
         start,
         seed,
         sabotage,
@@ -135,7 +135,8 @@ async fn perform(errand: &Errand) -> Run {
         }
     };
     let simulator = Simulator::new(clock);
-    let mut stage = Stage::new(subject.as_mut(), &simulator, brief, *seed, *sabotage);
+    let brief = Brief::new(figures.clone());
+    let mut stage = Stage::new(subject.as_mut(), &simulator, &brief, *seed, *sabotage);
     let ended = (scenario.run)(&mut stage).await;
     let until = stage.now();
     let record = stage.into_record();

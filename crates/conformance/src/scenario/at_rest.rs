@@ -217,7 +217,7 @@ fn second_layer<'s>(stage: &'s mut Stage<'_>) -> BoxFuture<'s, Result<(), Stop>>
         };
         let seen = occurrences(&content, kept.sensitive.marker());
         stage.premise("the field when revealed holds the marker", 1, seen.min(1))?;
-        let count = stage.brief().count.unwrap_or_default();
+        let count = stage.brief().count()?;
         let sealing = sealing(stage, Record(1), &kept.sensitive).await?;
         let layers = u64::try_from(sealing.layers.len()).unwrap_or(u64::MAX);
         stage.check("layers of the sensitive field", count, layers)?;

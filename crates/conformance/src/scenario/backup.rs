@@ -136,7 +136,7 @@ fn every_night<'s>(stage: &'s mut Stage<'_>) -> BoxFuture<'s, Result<(), Stop>> 
 
 /// The local noons between which the nights lie, the first one not before now.
 fn noons(stage: &Stage<'_>) -> Vec<UtcDateTime> {
-    let zone = &stage.brief().zone;
+    let zone = stage.brief().nights();
     let noon = Time::from_hms(12, 0, 0).unwrap_or(Time::MIDNIGHT);
     let mut date = zone.civil_date(stage.now());
     let mut noons = Vec::new();

@@ -12,7 +12,8 @@ use crate::stage::{Stage, Stop};
 /// The neighbour whose database is not deleted.
 const NEIGHBOUR: Tenant = Tenant(2);
 
-/// The first read after the commit fails, by every way there is, and so does every later one.
+/// The first read after the commit (or after the ceiling, where the clause has a longer one) fails,
+/// by every way there is, and so does every later one.
 pub(super) const DELETED_UNREADABLE: Scenario = Scenario {
     id: "database::deleted_unreadable",
     shape: Shape::State,
@@ -57,6 +58,10 @@ fn deleted_unreadable<'s>(stage: &'s mut Stage<'_>) -> BoxFuture<'s, Result<(), 
         let before = listed(stage, TENANT, Record(1)).await?;
         stage.premise("the list", 1, before)?;
         stage.done(Act::DeleteDatabase { tenant: TENANT }).await?;
+        let by = stage.brief().at_once_or_by(stage.now())?;
+        if by > stage.now() {
+            stage.pass_until(by).await?;
+        }
         unreadable(stage, &gone, &ways).await?;
         stage.pass(Duration::SECOND).await?;
         unreadable(stage, &gone, &ways).await?;

@@ -124,7 +124,7 @@ pub(super) async fn listed(
 /// before midnight the second one lies.
 pub(super) fn around_midnight(stage: &Stage<'_>, before: Duration) -> [UtcDateTime; 3] {
     let now = stage.now();
-    let midnight = stage.brief().zone.midnight_after(now);
+    let midnight = stage.brief().zone().midnight_after(now);
     let second = midnight.checked_sub(before).unwrap_or(midnight);
     if second > now {
         [now, second, midnight]

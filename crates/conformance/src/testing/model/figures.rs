@@ -4,7 +4,7 @@ use covenant_core::{Action, Period, Reading, Zone};
 use policy_document::{Bound, Document};
 use time::{Duration, UtcDateTime};
 
-use crate::brief::{Brief, Limits};
+use crate::brief::{self, Brief, Limits};
 
 /// How often the model backs up.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -13,7 +13,7 @@ pub(super) enum Rhythm {
     Nightly,
 }
 
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 pub(super) struct Figures {
     bin: Brief,
     backup: Brief,
@@ -71,13 +71,13 @@ fn window(
 }
 
 fn brief(limits: Limits, reading: &Reading, zone: &Zone) -> Brief {
-    Brief {
+    Brief::new(brief::Figures {
         limits: Some(limits),
         count: None,
         tokens: std::collections::BTreeSet::new(),
         reading: reading.clone(),
         zone: zone.clone(),
-    }
+    })
 }
 
 /// The widest duty of all bounds between these events; 30 days where the document has none.

@@ -84,6 +84,18 @@ pub struct Verify {
     pub monitors: Vec<MonitorSpec>,
 }
 
+/// Another way to read the bound of a clause than the one in force: what the words may mean as well.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Alternative {
+    /// The event that starts the clock instead.
+    pub from: Option<Action>,
+    /// The event that must, or must not yet, have happened instead.
+    pub to: Option<Action>,
+    /// How the page is then read, in our own words.
+    pub says: String,
+}
+
 /// A line of the source, pinned by its digest.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[non_exhaustive]
@@ -137,6 +149,8 @@ pub struct Clause {
     pub stated: Option<Bound>,
     /// The bound in force: as stated, with the declared figures filled in.
     pub bound: Option<Bound>,
+    /// Other ways to read the bound, which the linter holds against the other promises.
+    pub alternatives: Vec<Alternative>,
     /// The figure that is no bound in time.
     pub figure: Option<Figure>,
     /// Figures the vendor did not give. `from`, `min`, `max`, `early` and `late` are those of the

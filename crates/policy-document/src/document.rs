@@ -7,6 +7,7 @@ use covenant_core::{ClauseId, Reading, Zone};
 use time::Date;
 
 use crate::clause::{PinnedLine, words};
+use crate::consistency::Conflict;
 use crate::{
     Answer, Attestation, Catalogue, Class, Clause, Coverage, Deviation, DeviationClass,
     DocumentError, ErrorKind, FindingCode, Key, Name, Position, SourceReport, Store, Token, read,
@@ -71,6 +72,8 @@ pub struct Document {
     pub(crate) deviations: Vec<Deviation>,
     pub(crate) attestations: Vec<Attestation>,
     pub(crate) answers: Vec<Answer>,
+    /// Promises in force of which it could not be found out whether all can be kept.
+    pub(crate) open: Vec<Conflict>,
 }
 
 /// The table `[document]`.

@@ -1,5 +1,8 @@
 //! What is wrong with a document, and where: every error has a line and a column.
 
+use covenant_core::ClauseId;
+use time::Date;
+
 /// A place in the text of a document; both numbers start at 1, columns count characters.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[non_exhaustive]
@@ -28,11 +31,18 @@ pub enum ErrorKind {
     FutureAttestation,
     /// An answer to a finding that the linter does not make.
     IdleAnswer,
+    /// Promises about time, as they are in force, that cannot all be kept.
+    Infeasible,
+    /// A key dies before a floor over what it seals has ended.
+    KeyBeforeFloor,
+    /// A key outlives a ceiling that only its death can meet.
+    KeyPastCeiling,
     /// A key that is required is not there.
     MissingKey,
     /// The text is no TOML.
     Syntax,
-    /// The text is longer than [`crate::DOCUMENT_LEN_BYTES_MAX`].
+    /// More of something than the format allows, or a text longer than
+    /// [`crate::DOCUMENT_LEN_BYTES_MAX`].
     TooLarge,
     /// A line of the source that no clause and no ignore serves.
     Uncovered,
@@ -50,6 +60,9 @@ pub enum ErrorKind {
     WeakerDeviation,
     /// A value of another type than the key's.
     WrongType,
+    /// Promises about time that can be kept as the page words them, but leave no room for any way
+    /// to keep them: a tolerance must be declared.
+    ZeroWidth,
 }
 
 /// One mistake in a document. The message names keys, ids and line numbers.
@@ -65,6 +78,10 @@ pub struct DocumentError {
     pub kind: ErrorKind,
     /// What is wrong, in words.
     pub message: String,
+    /// The clauses that it is about, where it is about several: promises that cannot all be kept.
+    pub clauses: Vec<ClauseId>,
+    /// For promises that cannot all be kept on some dates: the first of these.
+    pub witness: Option<Date>,
 }
 
 impl DocumentError {
@@ -74,6 +91,15 @@ impl DocumentError {
             column: at.column,
             kind,
             message,
+            clauses: Vec::new(),
+            witness: None,
         }
+    }
+
+    /// The same about promises that cannot all be kept.
+    pub(crate) fn about(mut self, clauses: &[ClauseId], witness: Option<Date>) -> Self {
+        self.clauses = clauses.to_vec();
+        self.witness = witness;
+        self
     }
 }

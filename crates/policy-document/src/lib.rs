@@ -66,6 +66,7 @@ mod answer;
 mod attestation;
 pub mod catalogue;
 mod clause;
+mod consistency;
 mod control;
 mod deviation;
 mod document;
@@ -85,7 +86,7 @@ mod timeline;
 pub use answer::Answer;
 pub use attestation::{Attestation, AttestationState};
 pub use catalogue::Catalogue;
-pub use clause::{Clause, Kind, Modality, PinnedLine, Verify};
+pub use clause::{Alternative, Clause, Kind, Modality, PinnedLine, Verify};
 pub use control::{Controls, Framework};
 pub use deviation::{Deviation, DeviationClass};
 pub use document::{

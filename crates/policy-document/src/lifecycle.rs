@@ -17,7 +17,7 @@ mod keys;
 mod promise;
 
 pub(crate) use keys::{Against, Death, deaths, holds, is_live};
-pub(crate) use promise::{Figures, Promise, promises};
+pub(crate) use promise::{Figures, Promise, WAIT, promises};
 
 /// The label of what is no promise: that one event of a course does not come before another. It is
 /// no name and no clause id.

@@ -18,6 +18,9 @@ mod answering;
 mod beyond;
 mod cross;
 mod gaps;
+mod keys;
+mod network;
+mod residency;
 mod shape;
 mod stale;
 mod vague;
@@ -351,6 +354,8 @@ impl Document {
             today,
         };
         let mut findings = shape::findings(&linter);
+        findings.extend(network::findings(&linter));
+        findings.extend(residency::findings(&linter));
         findings.extend(vague::findings(&linter, page));
         findings.extend(gaps::findings(&linter));
         findings.extend(cross::findings(&linter));

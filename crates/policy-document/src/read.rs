@@ -11,8 +11,10 @@ mod bound;
 mod clause;
 mod cross;
 mod errors;
+mod feasible;
 mod graph;
 mod head;
+mod limits;
 mod reasons;
 mod shape;
 mod value;
@@ -83,8 +85,16 @@ pub(crate) fn document(
     if let Some(head) = &head {
         cross::lines(head, &ignores, &clauses, &mut errors);
     }
-    match (head, errors.is_empty()) {
-        (Some(head), true) => Ok(Document {
+    limits::limits(
+        head.as_ref(),
+        &classes,
+        &stores,
+        &keys,
+        &clauses,
+        &mut errors,
+    );
+    let mut document = match (head, errors.is_empty()) {
+        (Some(head), true) => Document {
             head,
             ignores,
             terms,
@@ -95,7 +105,17 @@ pub(crate) fn document(
             deviations,
             attestations,
             answers,
-        }),
-        _ => Err(errors.into_sorted()),
+            open: Vec::new(),
+        },
+        _ => return Err(errors.into_sorted()),
+    };
+    let (infeasible, open) = feasible::check(&document);
+    for error in infeasible {
+        errors.push_error(error);
     }
+    if !errors.is_empty() {
+        return Err(errors.into_sorted());
+    }
+    document.open = open;
+    Ok(document)
 }

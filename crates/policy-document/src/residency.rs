@@ -163,7 +163,11 @@ impl Document {
 /// The promises with copies counted from the end of what they copy. Promises of the course itself
 /// come before those on backups as such, those from its start first, so that of equal figures the
 /// nearest counts.
-fn stay_network(document: &Document, lifecycle: Lifecycle, about: &[Promise<'_>]) -> Network {
+pub(crate) fn stay_network(
+    document: &Document,
+    lifecycle: Lifecycle,
+    about: &[Promise<'_>],
+) -> Network {
     let Some(end) = lifecycle.live_end() else {
         return lifecycle.network(document, about, Figures::InForce, (&[], &[]));
     };

@@ -31,6 +31,8 @@ const OPTIONAL: &[&str] = &[
     "clause.words_on",
     "clause.repeats",
     "clause.owner.note",
+    "clause.alternative.from",
+    "clause.alternative.to",
     "clause.bound.early",
     "clause.bound.late",
     "clause.bound.waived_by",

@@ -1,12 +1,12 @@
 //! Planned deaths of keys beside the promises over what they seal.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
-use covenant_core::network::{Constraint, KeyPlan};
+use covenant_core::network::{Constraint, KeyPlan, Network};
 use covenant_core::{Action, Period};
 
-use super::Lifecycle;
 use super::promise::{Promise, Side};
+use super::{Lifecycle, ORDER};
 use crate::{Clause, Document, Erase, Key, KeyDeath, Name, Store, StoreKind};
 
 /// A key that is destroyed by plan, and what it seals.
@@ -103,6 +103,59 @@ impl Death<'_> {
             all.extend(promises.iter().flat_map(|promise| self.ceilings(promise)));
         }
         all
+    }
+
+    /// Networks for floors of courses that its plan does not belong to: the floor begins just when
+    /// the plan does.
+    pub(crate) fn apart(&self, document: &Document, promises: &[Promise<'_>]) -> Vec<Network> {
+        let together = |events: &BTreeSet<Action>| {
+            let all = Lifecycle::ALL.iter().map(|one| one.events());
+            all.into_iter()
+                .any(|one| one.contains(&self.from) && one.is_superset(events))
+        };
+        let strangers = promises
+            .iter()
+            .filter(|promise| promise.to != Action::KeyDestroyed && !together(&promise.events()));
+        let floors = strangers.filter_map(|promise| {
+            let floors = self.floors(promise);
+            (!floors.is_empty()).then(|| {
+                let (plan, from) = (self.from.name(), promise.from.name());
+                let mut network = self.alone();
+                network.extend(floors);
+                if plan != from {
+                    network.add(Constraint::floor(ORDER, plan, from, Period::ZERO));
+                    network.add(Constraint::ceiling(ORDER, plan, from, Period::ZERO));
+                }
+                network
+            })
+        });
+        let untils = document
+            .clauses
+            .iter()
+            .flat_map(|clause| self.untils(clause));
+        let untils = untils.filter(|(_, until)| !together(&[*until].into()));
+        let untils = untils.map(|(clause, until)| {
+            // nobody knows how late the event is
+            let later = Period::seconds(1);
+            let mut network = self.alone();
+            network.add(self.kept_until(clause, until));
+            let key = self.key.id.as_str();
+            network.add(Constraint::floor(
+                key,
+                self.destroyed(),
+                until.name(),
+                later,
+            ));
+            network
+        });
+        floors.chain(untils).collect()
+    }
+
+    fn alone(&self) -> Network {
+        let mut network = Network::new();
+        network.root(self.from.name());
+        network.extend(self.plan.constraints());
+        network
     }
 
     /// Floors of the promise that it must outlive.

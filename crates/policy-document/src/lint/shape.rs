@@ -1,6 +1,6 @@
 //! Clauses that nothing binds: `unbound`. Names of no table: `unknown-control`, `unknown-event`.
 
-use super::{Finding, FindingCode, Linter};
+use super::{Finding, FindingCode, Linter, keys};
 use crate::{DocumentError, ErrorKind};
 
 /// Clauses with a technical part that name no scenario or no sabotage at all.
@@ -23,13 +23,13 @@ pub(super) fn findings(linter: &Linter<'_>) -> Vec<Finding> {
 
 impl Finding {
     /// A mistake of a document that did not load, as a finding: a control or an event that no
-    /// table has. `None` for any other mistake.
+    /// table has, promises in force that cannot all be kept. `None` for any other mistake.
     #[must_use]
     pub fn of_error(error: &DocumentError) -> Option<Self> {
         let code = match error.kind {
             ErrorKind::UnknownControl => FindingCode::UnknownControl,
             ErrorKind::UnknownEvent => FindingCode::UnknownEvent,
-            _ => return None,
+            _ => return keys::refused(error),
         };
         Some(Self::new(code, [], [], error.to_string()))
     }

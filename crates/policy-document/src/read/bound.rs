@@ -6,8 +6,9 @@ use covenant_core::{Action, Period};
 
 use super::errors::Errors;
 use super::value::{self, Fields, Value, or_default, transpose};
+use crate::document::SAYS_LEN_CHARS_MAX;
 use crate::figure::{Per, State};
-use crate::{Bound, Declared, DeclaredValue, ErrorKind, Token};
+use crate::{Alternative, Bound, Declared, DeclaredValue, ErrorKind, Token};
 
 /// How a rhythm by the civil calendar is spelled.
 pub(super) const CIVIL_NIGHT: &str = "civil-night";
@@ -69,6 +70,36 @@ pub(super) fn bound(table: Value<'_>, errors: &mut Errors<'_>) -> Option<Bound> 
         return Some(bound);
     };
     value::fail(table, ErrorKind::Contradiction, message, errors)
+}
+
+/// Most other ways to read one clause: a page that leaves more open says nothing.
+const ALTERNATIVES_MAX: usize = 4;
+
+/// `[[clause.alternative]]`.
+pub(super) fn alternatives(value: Value<'_>, errors: &mut Errors<'_>) -> Option<Vec<Alternative>> {
+    let all = value::whole(value, errors, |value, errors| {
+        let mut fields = Fields::of(value, "alternative", errors)?;
+        let from = fields.optional("from").map(|v| action(v, errors));
+        let to = fields.optional("to").map(|v| action(v, errors));
+        let says = fields.required("says", errors);
+        let says = says.and_then(|v| value::words_at_most(v, SAYS_LEN_CHARS_MAX, errors));
+        fields.finish(errors);
+        let (from, to) = (transpose(from)?, transpose(to)?);
+        if from.is_none() && to.is_none() {
+            let message = "an alternative has another start or another end";
+            return value::fail(value, ErrorKind::MissingKey, message, errors);
+        }
+        Some(Alternative {
+            from,
+            to,
+            says: says?,
+        })
+    })?;
+    if all.len() > ALTERNATIVES_MAX {
+        let message = format!("a clause has at most {ALTERNATIVES_MAX} alternatives");
+        return value::fail(value, ErrorKind::TooLarge, &message, errors);
+    }
+    Some(all)
 }
 
 /// The bound as stated, with the declared figures filled in.

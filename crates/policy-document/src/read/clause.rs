@@ -73,6 +73,8 @@ pub(super) fn clause(
         .map(|v| value::parsed::<ClauseId>(v, errors));
     let attests = fields.optional("attests").map(|v| value::words(v, errors));
     let stated = fields.optional("bound").map(|v| bound::bound(v, errors));
+    let alternatives = fields.optional("alternative");
+    let alternatives = alternatives.map(|v| bound::alternatives(v, errors));
     let figure = fields.optional("figure").map(|v| figure(v, errors));
     let declared = fields.optional("declared");
     let declared = declared.map(|v| value::map(v, errors, declared_entry));
@@ -103,6 +105,7 @@ pub(super) fn clause(
         attests: transpose(attests)?,
         stated,
         bound: in_force,
+        alternatives: or_default(alternatives)?,
         figure: transpose(figure)?,
         declared,
         verify: or_default(verify)?,

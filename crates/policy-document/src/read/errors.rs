@@ -31,8 +31,12 @@ impl<'s> Errors<'s> {
     }
 
     pub(super) fn push_at(&mut self, at: Position, kind: ErrorKind, message: String) {
+        self.push_error(DocumentError::new(at, kind, message));
+    }
+
+    pub(super) fn push_error(&mut self, error: DocumentError) {
         if self.found.len() < ERRORS_MAX {
-            self.found.push(DocumentError::new(at, kind, message));
+            self.found.push(error);
         }
     }
 

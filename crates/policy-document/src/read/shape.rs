@@ -56,6 +56,9 @@ fn kind(clause: &Clause) -> Vec<&'static str> {
         }
         Kind::Technical | Kind::Partial | Kind::Organisational | Kind::Informational => {}
     }
+    if !clause.alternatives.is_empty() && clause.bound.is_none() {
+        wrong.push("an alternative is another way to read a bound, and there is none");
+    }
     if clause.is_proven() && clause.crates.is_empty() {
         wrong.push("a clause with a technical part names the crates that keep it");
     }

@@ -1,6 +1,6 @@
 //! policy-document: no text and no page makes it panic, and what it reports lies inside its input.
 
-use policy_document::{Document, source};
+use policy_document::{Document, FindingCode, source};
 
 /// A sound document with every key of the format.
 const FULL: &str = include_str!("../corpus/policy_toml/full");
@@ -22,6 +22,14 @@ pub fn toml(data: &[u8]) {
             let lines: usize = parts.iter().map(|part| part.len()).sum();
             assert_eq!(u32::try_from(lines), Ok(document.lines()));
             let _outcome = document.check(document.reviewed());
+            let found = document.lint(document.reviewed());
+            assert!(found.is_sorted_by_key(|finding| finding.code));
+            for finding in found {
+                assert!(finding.lines.iter().all(|line| *line <= document.lines()));
+                let has = |id| document.clause(id).is_ok();
+                assert!(finding.clauses.iter().all(has), "{finding}");
+                assert!(!finding.message.contains('\n'), "{finding}");
+            }
         }
         Err(errors) => {
             let lines = text.split('\n').count();
@@ -43,6 +51,10 @@ pub fn lines(data: &[u8]) {
     };
     let report = document.check_source(data);
     assert_eq!(report.is_clean(), report.digest == *document.sha256());
+    // The words of any page are looked at without a panic; a page that is not clean drifts.
+    let found = document.lint_source(document.reviewed(), data);
+    let drifts = found.iter().any(|f| f.code == FindingCode::Drift);
+    assert_eq!(drifts, report.findings().next().is_some());
     let longest = report.lines.len().max(source::lines(data).count());
     assert_eq!(longest, report.lines.len());
 }

@@ -10,8 +10,8 @@ use crate::clause::{PinnedLine, words};
 use crate::consistency::Conflict;
 use crate::{
     Answer, Attestation, Catalogue, Class, Clause, Coverage, Deviation, DeviationClass,
-    DocumentError, ErrorKind, FindingCode, Key, Name, Position, SourceReport, Store, Token, read,
-    source,
+    DocumentError, ErrorKind, FindingCode, Key, Name, Position, Review, SourceReport, Store, Todo,
+    Token, read, source,
 };
 
 /// The format of a policy document, as its `format` key must say.
@@ -74,6 +74,8 @@ pub struct Document {
     pub(crate) answers: Vec<Answer>,
     /// Promises in force of which it could not be found out whether all can be kept.
     pub(crate) open: Vec<Conflict>,
+    pub(crate) todos: Vec<Todo>,
+    pub(crate) reviews: Vec<Review>,
 }
 
 /// The table `[document]`.
@@ -111,8 +113,8 @@ impl Document {
     }
 
     /// What cannot be accepted on this day although it is well-formed: a line that nothing serves,
-    /// a deviation that delivers less than was promised, an attestation from the future, an answer
-    /// to a finding that [`Document::lint`] does not make.
+    /// a deviation that delivers less than was promised, an attestation or a review from the
+    /// future, an answer to a finding that [`Document::lint`] does not make.
     ///
     /// Whether an answer to [`FindingCode::CrossWeaker`] answers anything depends on the other
     /// documents, and is not asked here.
@@ -121,9 +123,20 @@ impl Document {
     /// Every such mistake, in the order of their places.
     // clause: P-67
     pub fn check(&self, today: Date) -> Result<(), Vec<DocumentError>> {
+        let todo_at = |todo: &Todo| {
+            let places = todo.lines.iter().map(|line| (line.number, todo.at));
+            places.collect::<Vec<_>>()
+        };
+        let todos: BTreeMap<u32, Position> = self.todos.iter().flat_map(todo_at).collect();
         let uncovered = self.coverage().uncovered.into_iter().map(|line| {
-            let message = format!("line {line} of the source serves no clause and no ignore");
-            DocumentError::new(self.head.at, ErrorKind::Uncovered, message)
+            let (at, message) = match todos.get(&line) {
+                Some(at) => (*at, format!("line {line} of the source is still to do")),
+                None => {
+                    let what = "serves no clause and no ignore";
+                    (self.head.at, format!("line {line} of the source {what}"))
+                }
+            };
+            DocumentError::new(at, ErrorKind::Uncovered, message)
         });
         let weaker = self
             .deviations
@@ -142,7 +155,20 @@ impl Document {
             DocumentError::new(attestation.at, ErrorKind::FutureAttestation, message)
         });
         let idle = self.idle_answers(today);
-        let mut errors: Vec<_> = uncovered.chain(weaker).chain(future).chain(idle).collect();
+        let unheard = self.reviews.iter().filter(|review| review.on > today);
+        let unheard = unheard.map(|review| {
+            let message = format!(
+                "the review of {} is of {}, after {today}",
+                review.clause, review.on
+            );
+            DocumentError::new(review.at, ErrorKind::FutureReview, message)
+        });
+        let mut errors: Vec<_> = uncovered
+            .chain(weaker)
+            .chain(future)
+            .chain(unheard)
+            .chain(idle)
+            .collect();
         errors.sort_by_key(|error| (error.line, error.column));
         if errors.is_empty() {
             Ok(())
@@ -311,6 +337,18 @@ impl Document {
         self.deviations
             .iter()
             .find(|d| d.clause == *clause && d.concerns(profile))
+    }
+
+    /// Lines that nobody has read yet; a finished document has none.
+    #[must_use]
+    pub fn todos(&self) -> &[Todo] {
+        &self.todos
+    }
+
+    /// What somebody has looked at again.
+    #[must_use]
+    pub fn reviews(&self) -> &[Review] {
+        &self.reviews
     }
 
     /// Signed human words.

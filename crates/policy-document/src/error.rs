@@ -37,6 +37,8 @@ pub enum ErrorKind {
     KeyBeforeFloor,
     /// A key outlives a ceiling that only its death can meet.
     KeyPastCeiling,
+    /// A review of a day after that of the check.
+    FutureReview,
     /// A key that is required is not there.
     MissingKey,
     /// The text is no TOML.

@@ -7,6 +7,7 @@
 //! not in it.
 //!
 //! - To read a policy file use [`Document::parse`]; it lists every mistake with line and column.
+//! - To begin one from a page use [`Draft::write`].
 //! - To compare with the page use [`Document::check_source`]; without the page,
 //!   [`Document::coverage`].
 //! - To ask what may not be accepted today use [`Document::check`].
@@ -15,6 +16,7 @@
 //!   [`lint_all`]; to compare with reviewed findings [`ExpectedFindings`].
 //! - To watch a history of events use [`Document::monitors`] and [`monitor::MonitorSet`]; for a
 //!   pattern of your own [`Monitor::new`].
+//! - To find what changed since the last review use [`Lock::compare`].
 //! - To see where data lies use [`Document::stores`] and [`Document::keys`]; how long it stays,
 //!   [`Document::residency`]; what happens when, [`Document::timeline`].
 //!
@@ -75,10 +77,13 @@ mod expected;
 mod figure;
 mod lifecycle;
 mod lint;
+mod lock;
 pub mod monitor;
 mod name;
 mod read;
 mod residency;
+mod review;
+mod scaffold;
 pub mod source;
 mod store;
 mod timeline;
@@ -100,9 +105,14 @@ pub use expected::{
 pub use figure::{Bound, Declared, DeclaredValue, Figure, Per, State};
 pub use lifecycle::Lifecycle;
 pub use lint::{Answered, Finding, FindingCode, Linted, Severity, UnknownFindingCode, lint_all};
+pub use lock::{
+    LOCK_FORMAT, LOCK_LEN_BYTES_MAX, Lock, LockChange, LockDifference, LockError, lock_findings,
+};
 pub use monitor::{Judgement, Monitor, MonitorError, MonitorSpec, Observed, Pattern};
 pub use name::{NAME_LEN_BYTES_MAX, Name, NameError, Token, TokenError};
 pub use residency::{Residency, Tolerance};
+pub use review::Review;
+pub use scaffold::{Draft, DraftError, Todo};
 pub use source::{Coverage, LineReport, LineState, SourceReport};
 pub use store::{Cadence, Class, Erase, Key, KeyDeath, Store, StoreKind};
 pub use timeline::{Mark, Milestone};

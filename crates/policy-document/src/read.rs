@@ -10,6 +10,7 @@ use crate::{Catalogue, Document, DocumentError, ErrorKind};
 mod bound;
 mod clause;
 mod cross;
+mod draft;
 mod errors;
 mod feasible;
 mod graph;
@@ -76,14 +77,18 @@ pub(crate) fn document(
     );
     let answers = fields.optional("answer");
     let answers = tables(answers, "answer", &mut errors, reasons::answer);
+    let todos = tables(fields.optional("todo"), "todo", &mut errors, draft::todo);
+    let reviews = fields.optional("review");
+    let reviews = tables(reviews, "review", &mut errors, draft::review);
     fields.finish(&mut errors);
 
     cross::graph(&ids, &classes, &stores, &keys, &mut errors);
     cross::clauses(&ids, &clauses, &mut errors);
     cross::reasons(&ids, &clauses, &deviations, &attestations, &mut errors);
     cross::answers(&ids, &answers, &mut errors);
+    draft::reviews(&clauses, &reviews, &mut errors);
     if let Some(head) = &head {
-        cross::lines(head, &ignores, &clauses, &mut errors);
+        cross::lines(head, &ignores, &clauses, &todos, &mut errors);
     }
     limits::limits(
         head.as_ref(),
@@ -105,6 +110,8 @@ pub(crate) fn document(
             deviations,
             attestations,
             answers,
+            todos,
+            reviews,
             open: Vec::new(),
         },
         _ => return Err(errors.into_sorted()),

@@ -30,7 +30,7 @@ pub enum LineState {
     Matched,
     /// The source ends before it.
     Missing,
-    /// No clause and no ignore serves it.
+    /// No clause and no ignore serves it, or it is still to do.
     Uncovered,
 }
 
@@ -151,6 +151,8 @@ pub(crate) fn check(document: &Document, source: &[u8]) -> SourceReport {
     for line in document.ignores().iter().flat_map(|ignore| &ignore.lines) {
         pinned.insert(line.number, line.digest);
     }
+    let todos = document.todos().iter().flat_map(|todo| &todo.lines);
+    let unread: BTreeMap<u32, Digest> = todos.map(|line| (line.number, line.digest)).collect();
     let expected = |number: u32| {
         if document.blank().contains(&number) {
             Expected::Blank
@@ -184,6 +186,11 @@ pub(crate) fn check(document: &Document, source: &[u8]) -> SourceReport {
                 LineState::Matched
             }
             (Some(_), Expected::Pinned(_)) => LineState::Drifted,
+            (Some(line), Expected::Uncovered)
+                if unread.get(&number).is_some_and(|d| *d != Digest::of(line)) =>
+            {
+                LineState::Drifted
+            }
             (Some(_), Expected::Uncovered) => LineState::Uncovered,
         };
         let clauses = serves.get(&number).cloned().unwrap_or_default();

@@ -9,7 +9,9 @@ use toml::de::{DeTable, DeValue};
 use super::errors::Errors;
 use crate::document::Head;
 use crate::store::{Class, Key, KeyDeath, Store, StoreKind};
-use crate::{Answer, Attestation, Clause, Deviation, ErrorKind, Ignore, Kind, Name, Position};
+use crate::{
+    Answer, Attestation, Clause, Deviation, ErrorKind, Ignore, Kind, Name, Position, Todo,
+};
 
 /// Ids as they are written, those of tables with mistakes included: a mistake in one table is no
 /// reason to say that another refers to nothing.
@@ -198,8 +200,15 @@ pub(super) fn answers(ids: &Ids<'_>, answers: &[Answer], errors: &mut Errors<'_>
     }
 }
 
-/// Line numbers lie in the source, are not blank, carry one digest, and serve clauses or an ignore.
-pub(super) fn lines(head: &Head, ignores: &[Ignore], clauses: &[Clause], errors: &mut Errors<'_>) {
+/// Line numbers lie in the source, are not blank, carry one digest, and serve clauses or an ignore,
+/// or are still to do.
+pub(super) fn lines(
+    head: &Head,
+    ignores: &[Ignore],
+    clauses: &[Clause],
+    todos: &[Todo],
+    errors: &mut Errors<'_>,
+) {
     for number in head
         .blank
         .iter()
@@ -218,6 +227,20 @@ pub(super) fn lines(head: &Head, ignores: &[Ignore], clauses: &[Clause], errors:
             }
         }
     }
+    let mut unread = BTreeSet::new();
+    for todo in todos {
+        for line in &todo.lines {
+            place(line.number, head, todo.at, errors);
+            if ignored.contains(&line.number) {
+                let message = format!("line {} is ignored and still to do", line.number);
+                errors.push_at(todo.at, ErrorKind::Contradiction, message);
+            }
+            if !unread.insert(line.number) {
+                let message = format!("line {} is to do twice", line.number);
+                errors.push_at(todo.at, ErrorKind::Duplicate, message);
+            }
+        }
+    }
     let mut digests: BTreeMap<u32, Digest> = BTreeMap::new();
     for clause in clauses {
         for line in &clause.lines {
@@ -225,6 +248,13 @@ pub(super) fn lines(head: &Head, ignores: &[Ignore], clauses: &[Clause], errors:
             if ignored.contains(&line.number) {
                 let message = format!(
                     "line {} serves clause {} and is ignored",
+                    line.number, clause.id
+                );
+                errors.push_at(clause.at, ErrorKind::Contradiction, message);
+            }
+            if unread.contains(&line.number) {
+                let message = format!(
+                    "line {} serves clause {} and is still to do",
                     line.number, clause.id
                 );
                 errors.push_at(clause.at, ErrorKind::Contradiction, message);

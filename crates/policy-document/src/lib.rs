@@ -16,7 +16,8 @@
 //!   [`lint_all`]; to compare with reviewed findings [`ExpectedFindings`].
 //! - To watch a history of events use [`Document::monitors`] and [`monitor::MonitorSet`]; for a
 //!   pattern of your own [`Monitor::new`].
-//! - To find what changed since the last review use [`Lock::compare`].
+//! - To compare two versions use [`Document::diff`]; to find what changed since the last review,
+//!   [`Lock::compare`].
 //! - To see where data lies use [`Document::stores`] and [`Document::keys`]; how long it stays,
 //!   [`Document::residency`]; what happens when, [`Document::timeline`].
 //!
@@ -71,6 +72,7 @@ mod clause;
 mod consistency;
 mod control;
 mod deviation;
+mod diff;
 mod document;
 mod error;
 mod expected;
@@ -94,6 +96,7 @@ pub use catalogue::Catalogue;
 pub use clause::{Alternative, Clause, Kind, Modality, PinnedLine, Verify};
 pub use control::{Controls, Framework};
 pub use deviation::{Deviation, DeviationClass};
+pub use diff::{Difference, Direction, Part};
 pub use document::{
     DOCUMENT_LEN_BYTES_MAX, Document, FORMAT, Ignore, IgnoreReason, SAYS_LEN_CHARS_MAX,
     SOURCE_LINES_MAX, UnknownClause,

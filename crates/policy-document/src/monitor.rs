@@ -5,6 +5,7 @@
 
 mod bonds;
 mod derive;
+mod exported;
 mod limit;
 mod observed;
 mod pattern;
@@ -18,6 +19,7 @@ mod txn;
 use covenant_core::{ClauseId, PeriodError, Reading};
 use time::UtcDateTime;
 
+pub use exported::{EXPORTED_LINE_LEN_BYTES_MAX, ExportedError, OPERATOR_LOG};
 pub use observed::{Attribute, Attributes, CaseKey, Observed, TEXT_LEN_BYTES_MAX};
 pub use pattern::{Cases, Pattern, Rhythm};
 pub use recorded::{Recorded, Value};

@@ -6,6 +6,7 @@ mod command;
 mod input;
 mod output;
 mod progress;
+mod replace;
 
 use std::process::ExitCode;
 

@@ -33,6 +33,7 @@ fn usage() -> Outcome {
     check("polcy", 2, "polcy")?;
     check("policy check", 2, "<FILE>")?;
     check("policy explain P-51", 2, "--policy")?;
+    check("policy bless", 2, "<FILE>")?;
     check("verify some", 2, "--key")
 }
 
@@ -138,6 +139,153 @@ fn policy_explain() -> Outcome {
         2,
         "no such file",
     )
+}
+
+#[test]
+fn policy_new() -> Outcome {
+    let folder = tempfile::tempdir()?;
+    let at = |name: &str| folder.path().join(name);
+    fs::write(at("page.txt"), b"One.\r\n\xff\0\n\nNo end")?;
+    fs::write(at("empty"), "")?;
+    fs::write(at("long"), "x\n".repeat(20_001))?;
+    fs::write(at("full"), "x\n".repeat(19_999))?;
+    let check = |line, code, says| check(folder.path(), line, code, says);
+    check("policy new page.txt --id acme", 0, "lines = [4]")?;
+    check("policy new empty --id acme", 0, "lines = 0")?;
+    check("policy new page.txt --id Acme", 2, "a name starts with a-z")?;
+    check("policy new page.txt", 2, "--id")?;
+    check("policy new absent --id acme", 2, "no such file")?;
+    check("policy new long --id acme", 2, "at most 20000 lines")?;
+    check("policy new full --id acme", 2, "split the page")?;
+    let vendor = "policy new page.txt --id acme --vendor a\u{7f}";
+    check(vendor, 2, "the vendor must be named")?;
+    // the draft is a document that is not finished
+    let args = ["policy", "new", "page.txt", "--id", "acme"];
+    let draft = common::covenant(folder.path(), &args)?;
+    fs::write(at("acme.toml"), draft.stdout)?;
+    check(
+        "policy check acme.toml --source page.txt",
+        3,
+        "line 1 of the source is still to do",
+    )
+}
+
+#[test]
+fn policy_diff() -> Outcome {
+    let folder = tempfile::tempdir()?;
+    let text = fs::read_to_string(common::documents().join("notes.toml"))?;
+    let write = |name: &str, text: &str| fs::write(folder.path().join(name), text);
+    write("notes.toml", &text)?;
+    write("longer.toml", &text.replace("\"P30D\"", "\"P31D\""))?;
+    write("other.toml", &text.replace("30 days\"", "thirty days\""))?;
+    let (head, _gone) = text.split_once("[[deviation]]").ok_or("no deviation")?;
+    let (fewer, _gone) = head.rsplit_once("[[clause]]").ok_or("no clause")?;
+    let fewer = fewer.replace("lines = 5", "lines = 4");
+    write("fewer.toml", &fewer)?;
+    write("broken.toml", "")?;
+    let check = |line, code, says| check(folder.path(), line, code, says);
+    check("policy diff notes.toml notes.toml", 0, "all as they were")?;
+    check("policy diff notes.toml longer.toml", 0, "stricter")?;
+    check("policy diff longer.toml notes.toml", 1, "weaker")?;
+    check("policy diff notes.toml other.toml", 0, "changed")?;
+    check("policy diff notes.toml fewer.toml", 1, "removed")?;
+    check("policy diff fewer.toml notes.toml", 0, "added")?;
+    check("policy diff notes.toml broken.toml", 3, "broken.toml:1:1")?;
+    check("policy diff notes.toml absent.toml", 2, "no such file")?;
+    check("policy diff notes.toml", 2, "<AFTER>")
+}
+
+#[test]
+fn policy_matrix() -> Outcome {
+    let folder = common::documents();
+    let check = |line, code, says| check(&folder, line, code, says);
+    check("policy matrix notes.toml", 0, "17(1)")?;
+    check("policy matrix notes.toml --framework soc2", 0, "CC6.5")?;
+    check("policy matrix notes.toml --framework soc3", 2, "iso27001")?;
+    check("policy matrix mistakes.toml", 3, "mistakes.toml:")?;
+    check("policy matrix absent.toml", 2, "no such file")?;
+    check("policy matrix", 2, "<FILE>")
+}
+
+/// A figure changes, its lines do not: a finding until somebody has looked again and says so.
+#[test]
+fn policy_bless_and_check() -> Outcome {
+    let folder = tempfile::tempdir()?;
+    let at = |name: &str| folder.path().join(name);
+    let text = fs::read_to_string(common::documents().join("notes.toml"))?;
+    fs::write(at("notes.toml"), &text)?;
+    fs::copy(common::documents().join("notes.txt"), at("page"))?;
+    fs::write(at("other page"), "nothing of it\n")?;
+    let check = |line, code, says| check(folder.path(), line, code, says);
+    check("policy check notes.toml", 0, "lock         none")?;
+    check(
+        "policy check notes.toml --lock absent.json",
+        2,
+        "no such file",
+    )?;
+    check("policy bless notes.toml --source page", 0, "written")?;
+    let lock = fs::read(at("notes.lock.json"))?;
+    check(
+        "policy bless notes.toml --on 2027-01-01",
+        0,
+        "nothing changed",
+    )?;
+    assert_eq!(fs::read(at("notes.lock.json"))?, lock);
+    check("policy check notes.toml", 0, "as it was")?;
+
+    let changed = text.replace("max = \"P3M\"", "max = \"P4M\"");
+    fs::write(at("notes.toml"), &changed)?;
+    let says = "figure-changed: N-02 (4): N-02: bound.max was P3M and is P4M";
+    check("policy check notes.toml", 1, says)?;
+    check("policy bless notes.toml", 1, "not written")?;
+    assert_eq!(fs::read(at("notes.lock.json"))?, lock);
+    let review = "\n[[review]]\nclause = \"N-02\"\non = 2026-11-21\nby = \"somebody\"\n\
+        change = \"the backups are kept for a month more\"\n";
+    fs::write(at("notes.toml"), format!("{changed}{review}"))?;
+    check("policy check notes.toml", 0, "1 changes since")?;
+    check(
+        "policy check notes.toml --on 2026-11-20",
+        3,
+        "the review of N-02",
+    )?;
+    check(
+        "policy bless notes.toml --on 2026-11-20",
+        3,
+        "the review of N-02",
+    )?;
+    check("policy bless notes.toml", 0, "reviewed on 2026-11-21")?;
+    check("policy check notes.toml", 0, "as it was")?;
+    assert_ne!(fs::read(at("notes.lock.json"))?, lock);
+
+    // a digest written anew is drift until a review is written too
+    let digest = "e69fbab8a70f883e2d21040a198971dc213060c31b92dc4aecd8b5b0f9e75488";
+    let anew = format!("{changed}{review}").replace(digest, &"0".repeat(64));
+    fs::write(at("notes.toml"), &anew)?;
+    check("policy check notes.toml", 3, "drift: N-02 (4)")?;
+    check("policy bless notes.toml", 1, "not written")?;
+
+    fs::write(at("notes.toml"), &text)?;
+    check("policy bless notes.toml --source absent", 2, "no such file")?;
+    check("policy bless notes.toml --lock new.json", 0, "written")?;
+    check(
+        "policy bless notes.toml --lock absent/new.json",
+        2,
+        "cannot be written",
+    )?;
+    fs::write(at("notes.lock.json"), "{}")?;
+    check("policy check notes.toml", 3, "notes.lock.json: format")?;
+    check("policy bless notes.toml", 3, "notes.lock.json: format")?;
+    fs::write(at("notes.lock.json"), [&lock[..], b" "].concat())?;
+    check("policy check notes.toml", 3, "edited by hand")?;
+    let other = text.replace("id = \"notes\"", "id = \"letters\"");
+    fs::write(at("letters.toml"), other)?;
+    fs::write(at("notes.lock.json"), &lock)?;
+    let line = "policy check letters.toml --lock notes.lock.json";
+    check(line, 3, "it locks notes, not letters")?;
+    let args = ["policy", "bless", "notes.toml", "--source", "other page"];
+    let output = common::covenant(folder.path(), &args)?;
+    assert_eq!(output.status.code(), Some(3));
+    Ok(())
 }
 
 #[test]

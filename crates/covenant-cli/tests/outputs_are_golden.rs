@@ -20,10 +20,15 @@ fn check(golden: &str, folder: &Path, args: &[&str]) -> Outcome {
         str::from_utf8(&output.stdout)?,
         str::from_utf8(&output.stderr)?
     );
+    equals(golden, &said)
+}
+
+/// The reviewed text, which BLESS=1 replaces.
+fn equals(golden: &str, said: &str) -> Outcome {
     let path = Path::new(env!("CARGO_MANIFEST_DIR"));
     let path = path.join("tests/golden").join(golden);
     if std::env::var_os("BLESS").is_some_and(|bless| bless == "1") {
-        fs::write(&path, &said)?;
+        fs::write(&path, said)?;
     }
     let expect = fs::read_to_string(&path).map_err(|e| format!("{golden}: {e}"))?;
     assert_eq!(said, expect, "{golden}: BLESS=1 accepts the new text");
@@ -85,6 +90,81 @@ fn policy_explain() -> Outcome {
         &["--json", "--on", "2026-12-01"],
     )?;
     check("explain_unknown.txt", "N-04", &[])
+}
+
+#[test]
+fn policy_new() -> Outcome {
+    let folder = common::documents();
+    let args = [
+        "policy",
+        "new",
+        "notes.txt",
+        "--id",
+        "acme",
+        "--on",
+        "2026-11-22",
+    ];
+    check("new.txt", &folder, &args)?;
+    check("new.json", &folder, &[&["--json"], &args[..]].concat())
+}
+
+#[test]
+fn policy_diff() -> Outcome {
+    let folder = tempfile::tempdir()?;
+    let text = fs::read_to_string(common::documents().join("notes.toml"))?;
+    fs::write(folder.path().join("before.toml"), &text)?;
+    let after = text
+        .replace("\"P30D\"", "\"P31D\"")
+        .replace("max = \"P3M\"", "max = \"P100D\"")
+        .replace("PT26H", "PT27H")
+        .replace("every year", "once");
+    fs::write(folder.path().join("after.toml"), after)?;
+    let args = ["policy", "diff", "before.toml", "after.toml"];
+    check("diff.txt", folder.path(), &args)?;
+    check(
+        "diff.json",
+        folder.path(),
+        &[&["--json"], &args[..]].concat(),
+    )?;
+    let same = ["policy", "diff", "before.toml", "before.toml"];
+    check("diff_same.txt", folder.path(), &same)
+}
+
+#[test]
+fn policy_matrix() -> Outcome {
+    let args = ["policy", "matrix", "notes.toml"];
+    check("matrix.txt", &common::documents(), &args)?;
+    check(
+        "matrix.json",
+        &common::documents(),
+        &[&["--json"], &args[..]].concat(),
+    )
+}
+
+#[test]
+fn policy_bless() -> Outcome {
+    let folder = tempfile::tempdir()?;
+    let path = folder.path().join("notes.toml");
+    let text = fs::read_to_string(common::documents().join("notes.toml"))?;
+    fs::write(&path, &text)?;
+    let check = |golden, args: &[&str]| check(golden, folder.path(), args);
+    let bless = ["policy", "bless", "notes.toml", "--on", "2026-11-22"];
+    check("bless.txt", &bless)?;
+    check("bless_again.txt", &bless)?;
+    let lock = fs::read_to_string(folder.path().join("notes.lock.json"))?;
+    equals("notes.lock.json", &lock)?;
+    fs::write(
+        &path,
+        text.replace("\"P3M\"", "\"P4M\"").replace("\"about\"", ""),
+    )?;
+    check("bless_refused.txt", &bless)?;
+    check("bless_refused.json", &[&["--json"], &bless[..]].concat())?;
+    let args = ["policy", "check", "notes.toml", "--on", "2026-11-22"];
+    check("check_changed_figure.txt", &args)?;
+    check(
+        "check_changed_figure.json",
+        &[&["--json"], &args[..]].concat(),
+    )
 }
 
 #[test]

@@ -1,8 +1,13 @@
 //! `covenant policy`: what a policy file says. Exit codes of its own: 0 good, 1 finding, 2 usage,
 //! 3 document invalid.
 
+mod bless;
 mod check;
+mod diff;
 mod explain;
+mod lock;
+mod matrix;
+mod new;
 
 use covenant_core::{Clock as _, SystemClock};
 use time::Date;
@@ -12,17 +17,29 @@ use crate::output::{Failure, Report};
 
 #[derive(Debug, clap::Subcommand)]
 pub(crate) enum Policy {
-    /// Parses a policy file and compares the page with it, line by line.
+    /// Writes the lock file of a policy file, once nothing is left to review.
+    Bless(bless::Bless),
+    /// Parses a policy file, lints it, and compares page and lock file with it.
     Check(check::Check),
+    /// Says of every promise whether a later version is stricter, weaker or another.
+    Diff(diff::Diff),
     /// Shows all that is known about a promise.
     Explain(explain::Explain),
+    /// Shows which clauses serve which control.
+    Matrix(matrix::Matrix),
+    /// Begins a policy file: every line of the page, still to do.
+    New(new::New),
 }
 
 impl Policy {
     pub(crate) fn run(self) -> Result<Report, Failure> {
         match self {
+            Self::Bless(bless) => bless.run(),
             Self::Check(check) => check.run(),
+            Self::Diff(diff) => diff.run(),
             Self::Explain(explain) => explain.run(),
+            Self::Matrix(matrix) => matrix.run(),
+            Self::New(new) => new.run(),
         }
     }
 }

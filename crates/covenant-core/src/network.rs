@@ -46,6 +46,7 @@ use time::{Date, Duration};
 
 use crate::Reading;
 
+mod calendar;
 mod constraint;
 mod difference;
 mod exact;
@@ -56,6 +57,7 @@ mod span;
 mod steps;
 mod verdict;
 
+pub use calendar::Calendar;
 pub use constraint::{Constraint, Kind};
 pub use key::{KEY_SWEEP, KeyPlan};
 pub use span::{Span, Stretch};
@@ -136,18 +138,24 @@ impl Network {
     ///
     /// A witness is the first on or after the date, in the first zone of the reading; where 400
     /// years from that date leave the calendar, those before it are tried.
-    // clause: P-18, P-49, P-51, P-52, P-60, Q-18, Q-23
     #[must_use]
     pub fn check(&self, reading: &Reading, from: Date) -> Verdict {
-        let optimistic = self.edges(reading, Outlook::Optimistic);
+        self.check_with(&Calendar::new(), reading, from)
+    }
+
+    /// As [`Network::check`], with what other checks have computed about periods.
+    // clause: P-18, P-49, P-51, P-52, P-60, Q-18, Q-23
+    #[must_use]
+    pub fn check_with(&self, calendar: &Calendar, reading: &Reading, from: Date) -> Verdict {
+        let optimistic = self.edges(reading, Outlook::Optimistic, calendar);
         if let Some(labels) = self.contradiction(&optimistic) {
             return Verdict::Always { labels };
         }
-        let pessimistic = self.edges(reading, Outlook::Pessimistic);
+        let pessimistic = self.edges(reading, Outlook::Pessimistic, calendar);
         let Some(labels) = self.contradiction(&pessimistic) else {
             return Verdict::Consistent;
         };
-        self.check_exactly(reading, from)
+        self.check_exactly(calendar, reading, from)
             .unwrap_or(Verdict::Undecided { labels })
     }
 
@@ -156,8 +164,20 @@ impl Network {
     /// either event is not in the network.
     #[must_use]
     pub fn span(&self, from: &str, to: &str, reading: &Reading) -> Option<Span> {
+        self.span_with(&Calendar::new(), (from, to), reading)
+    }
+
+    /// As [`Network::span`], between a pair of events, with what other checks have computed about
+    /// periods.
+    #[must_use]
+    pub fn span_with(
+        &self,
+        calendar: &Calendar,
+        (from, to): (&str, &str),
+        reading: &Reading,
+    ) -> Option<Span> {
         let (from, to) = (self.find(from)?, self.find(to)?);
-        let edges = self.edges(reading, Outlook::Optimistic);
+        let edges = self.edges(reading, Outlook::Optimistic, calendar);
         let nodes = self.events.len();
         if difference::negative_cycle(nodes, &edges).is_some() {
             return None;
@@ -173,8 +193,8 @@ impl Network {
     }
 
     /// Pass 3; `None` where it is not sound or does not end.
-    fn check_exactly(&self, reading: &Reading, from: Date) -> Option<Verdict> {
-        let exact = Exact::new(self.events.len(), self.placed(), reading)?;
+    fn check_exactly(&self, calendar: &Calendar, reading: &Reading, from: Date) -> Option<Verdict> {
+        let exact = Exact::new(self.events.len(), self.placed(), reading, calendar)?;
         let epoch = steps::epoch()?;
         let span = Duration::days(i64::from(CYCLE_DAYS));
         let from = match from.checked_add(span) {
@@ -274,10 +294,9 @@ impl Network {
         })
     }
 
-    fn edges(&self, reading: &Reading, outlook: Outlook) -> Vec<Edge> {
-        self.placed()
-            .flat_map(|(constraint, place)| difference::edges(constraint, place, reading, outlook))
-            .collect()
+    fn edges(&self, reading: &Reading, outlook: Outlook, calendar: &Calendar) -> Vec<Edge> {
+        let edges = |(one, place)| difference::edges(one, place, reading, outlook, calendar);
+        self.placed().flat_map(edges).collect()
     }
 
     fn placed(&self) -> impl Iterator<Item = (&Constraint, (usize, usize, usize))> {

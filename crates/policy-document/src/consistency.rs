@@ -6,7 +6,7 @@
 
 use std::collections::BTreeMap;
 
-use covenant_core::network::{Network, Verdict};
+use covenant_core::network::{Calendar, Network, Verdict};
 use covenant_core::{ClauseId, Reading};
 use time::Date;
 
@@ -94,16 +94,17 @@ impl Conflict {
 /// Conflicts of what is in force, one a course at most and one for each key and floor apart; dates
 /// are looked for from the day of the review.
 pub(crate) fn in_force(document: &Document) -> Vec<Conflict> {
+    let calendar = Calendar::new();
     let all = promises(document, Figures::InForce);
     let deaths = deaths(document);
     let (reading, from) = (document.reading(), document.reviewed());
     let mut found: Vec<Conflict> = Vec::new();
     for lifecycle in Lifecycle::ALL {
         let about = lifecycle.select(&all);
-        found.extend(course(document, *lifecycle, &about, &deaths));
+        found.extend(course(&calendar, document, *lifecycle, (&about, &deaths)));
     }
     for network in deaths.iter().flat_map(|death| death.apart(document, &all)) {
-        let conflict = Conflict::of(network.check(reading, from));
+        let conflict = Conflict::of(network.check_with(&calendar, reading, from));
         found.extend(conflict.map(|conflict| as_key(conflict, FindingCode::KeyBeforeFloor)));
     }
     // courses share promises, and so do their conflicts
@@ -116,26 +117,29 @@ pub(crate) fn in_force(document: &Document) -> Vec<Conflict> {
 }
 
 fn course(
+    calendar: &Calendar,
     document: &Document,
     lifecycle: Lifecycle,
-    about: &[Promise<'_>],
-    deaths: &[Death<'_>],
+    (about, deaths): (&[Promise<'_>], &[Death<'_>]),
 ) -> Option<Conflict> {
     let check = |against: &[Against]| {
         let keys = if against.is_empty() { &[] } else { deaths };
         let network = lifecycle.network(document, about, Figures::InForce, (keys, against));
-        Conflict::of(network.check(document.reading(), document.reviewed()))
+        let verdict = network.check_with(calendar, document.reading(), document.reviewed());
+        Conflict::of(verdict)
     };
     let all = check(&Against::BOTH)?;
-    if all.others.is_empty() && !is_widthless(document, lifecycle, about, &all) {
+    if all.others.is_empty() && !is_widthless(calendar, document, lifecycle, about, &all) {
         return Some(all);
     }
     if let Some(promised) = check(&[]) {
-        return Some(if is_widthless(document, lifecycle, about, &promised) {
-            as_key(promised, FindingCode::ZeroWidth)
-        } else {
-            promised
-        });
+        return Some(
+            if is_widthless(calendar, document, lifecycle, about, &promised) {
+                as_key(promised, FindingCode::ZeroWidth)
+            } else {
+                promised
+            },
+        );
     }
     let floors = check(&[Against::Floors]);
     Some(floors.map_or_else(
@@ -155,6 +159,7 @@ fn as_key(mut conflict: Conflict, code: FindingCode) -> Conflict {
 /// Whether one figure is floor and ceiling, no tolerance is declared, and every single reading can
 /// be kept: it lacks nothing but a tolerance.
 fn is_widthless(
+    calendar: &Calendar,
     document: &Document,
     lifecycle: Lifecycle,
     about: &[Promise<'_>],
@@ -169,27 +174,28 @@ fn is_widthless(
         && among
             .iter()
             .all(|one| one.early.is_zero() && one.late.is_zero())
-        && as_worded(document, lifecycle, &among).is_none()
+        && as_worded(calendar, document, lifecycle, &among).is_none()
 }
 
 /// The worst conflict of these promises of a course over every single reading.
 pub(crate) fn as_worded(
+    calendar: &Calendar,
     document: &Document,
     lifecycle: Lifecycle,
     about: &[Promise<'_>],
 ) -> Option<Conflict> {
     let network = lifecycle.network(document, about, Figures::Stated, (&[], &[]));
-    readings(document, &network)
+    readings(calendar, document, &network)
 }
 
-fn readings(document: &Document, network: &Network) -> Option<Conflict> {
+fn readings(calendar: &Calendar, document: &Document, network: &Network) -> Option<Conflict> {
     let reading = document.reading();
     let mut worst: Option<Conflict> = None;
     let mut kept = 0_usize;
     for zone in reading.zones() {
         for days in reading.days() {
             let one = Reading::exact(zone.clone(), *days, reading.months());
-            let verdict = network.check(&one, document.reviewed());
+            let verdict = network.check_with(calendar, &one, document.reviewed());
             match (Conflict::of(verdict), &worst) {
                 (None, _) => kept = kept.saturating_add(1),
                 (Some(found), None) => worst = Some(found),

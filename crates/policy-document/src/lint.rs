@@ -8,6 +8,7 @@
 use std::fmt;
 use std::str::FromStr;
 
+use covenant_core::network::Calendar;
 use covenant_core::{ClauseId, LogSafe};
 use time::Date;
 
@@ -352,6 +353,7 @@ impl Document {
         let linter = Linter {
             document: self,
             today,
+            calendar: Calendar::new(),
         };
         let mut findings = shape::findings(&linter);
         findings.extend(network::findings(&linter));
@@ -373,7 +375,11 @@ pub fn lint_all<'d>(documents: &[&'d Document], today: Date) -> Vec<Linted<'d>> 
         let document = *document;
         let others = documents.iter().copied();
         let others: Vec<&Document> = others.filter(|other| other.id() != document.id()).collect();
-        let linter = Linter { document, today };
+        let linter = Linter {
+            document,
+            today,
+            calendar: Calendar::new(),
+        };
         let mut findings = document.look(today, None);
         findings.extend(beyond::weaker(&linter, &others));
         answering::settle(document, &mut findings);

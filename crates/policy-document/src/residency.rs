@@ -7,7 +7,7 @@
 
 use std::collections::BTreeMap;
 
-use covenant_core::network::{Network, Stretch};
+use covenant_core::network::{Calendar, Network, Stretch};
 use covenant_core::{Action, ClauseId, DayRule, MonthRule, Period, Reading, Zone};
 
 use crate::lifecycle::{Figures, Promise, holds, is_live, promises};
@@ -71,15 +71,23 @@ impl Document {
     #[must_use]
     pub fn residency(&self) -> Vec<Residency> {
         let all = promises(self, Figures::InForce);
+        let calendar = Calendar::new();
         let of = |lifecycle: &Lifecycle| {
             let about = lifecycle.select(&all);
             let rows = lifecycle.start().filter(|_| !about.is_empty());
-            rows.map_or_else(Vec::new, |from| self.stays(*lifecycle, from, &about))
+            rows.map_or_else(Vec::new, |from| {
+                self.stays(&calendar, (*lifecycle, from), &about)
+            })
         };
         Lifecycle::ALL.iter().flat_map(of).collect()
     }
 
-    fn stays(&self, lifecycle: Lifecycle, from: Action, about: &[Promise<'_>]) -> Vec<Residency> {
+    fn stays(
+        &self,
+        calendar: &Calendar,
+        (lifecycle, from): (Lifecycle, Action),
+        about: &[Promise<'_>],
+    ) -> Vec<Residency> {
         let network = stay_network(self, lifecycle, about);
         let mut known: BTreeMap<Action, Option<Stay>> = BTreeMap::new();
         let mut rows = Vec::new();
@@ -94,7 +102,7 @@ impl Document {
                 let stay = end.and_then(|end| {
                     known
                         .entry(end)
-                        .or_insert_with(|| stay(&network, from, end))
+                        .or_insert_with(|| stay(calendar, &network, (from, end)))
                         .clone()
                 });
                 let Some(stay) = stay else { continue };
@@ -198,9 +206,9 @@ fn end_in(lifecycle: Lifecycle, store: &Store, network: &Network) -> Option<Acti
     .filter(|end| holds(store, *end) || *end == Action::ErasureCompleted)
 }
 
-fn stay(network: &Network, from: Action, to: Action) -> Option<Stay> {
+fn stay(calendar: &Calendar, network: &Network, (from, to): (Action, Action)) -> Option<Stay> {
     let elapsed = Reading::exact(Zone::UTC, DayRule::Elapsed, MonthRule::ClampEnd);
-    let span = |network: &Network| network.span(from.name(), to.name(), &elapsed);
+    let span = |network: &Network| network.span_with(calendar, (from.name(), to.name()), &elapsed);
     let declared = span(network)?;
     // without tolerances promises of one figure may have no room at all; these then have
     let strict = span(&network.without_tolerances()).unwrap_or_else(|| declared.clone());

@@ -1,6 +1,7 @@
 //! One promise about two events: at least, at most, or exactly a period apart.
 #![deny(clippy::arithmetic_side_effects)]
 
+use super::calendar::Calendar;
 use crate::{DayRule, MonthRule, Period, Reading, Zone};
 
 /// What a constraint asks of its two events.
@@ -153,8 +154,8 @@ impl Constraint {
     }
 
     /// How much it asks for at least and at most, over every start.
-    pub(super) fn lengths(&self, reading: &Reading) -> Lengths {
-        let bounds = self.period.bounds(reading);
+    pub(super) fn lengths(&self, reading: &Reading, calendar: &Calendar) -> Lengths {
+        let bounds = calendar.bounds(self.period, reading);
         let (shortest, longest) = (signed(bounds.shortest_secs), signed(bounds.longest_secs));
         let tolerance = self.tolerance_secs();
         match self.kind {

@@ -3,6 +3,7 @@
 
 use std::collections::VecDeque;
 
+use super::calendar::Calendar;
 use super::constraint::{Constraint, Kind};
 use crate::Reading;
 
@@ -31,8 +32,9 @@ pub(super) fn edges(
     (index, from, to): (usize, usize, usize),
     reading: &Reading,
     outlook: Outlook,
+    calendar: &Calendar,
 ) -> Vec<Edge> {
-    let lengths = constraint.lengths(reading);
+    let lengths = constraint.lengths(reading, calendar);
     let (floor, ceiling) = match outlook {
         Outlook::Optimistic => (lengths.shortest, lengths.longest),
         Outlook::Pessimistic => (lengths.longest, lengths.shortest),

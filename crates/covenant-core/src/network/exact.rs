@@ -14,6 +14,7 @@ use std::collections::BTreeMap;
 use time::Date;
 use time::util::is_leap_year;
 
+use super::calendar::Calendar;
 use super::constraint::Constraint;
 use super::lift::{Lift, Tables};
 use super::steps::{CYCLE_DAYS, DAY, epoch};
@@ -25,6 +26,10 @@ const ROUNDS_MAX: u64 = 16;
 /// Years on each side of a start that a pattern of leap years may cover: as bits they fit a word.
 const PATTERN_YEARS_MAX: i32 = 60;
 
+/// Days beyond the times of a search that it may have looked at: two zones a day apart each, and
+/// the four days by which a period of months differs from start to start.
+const FURTHER_DAYS: i64 = 8;
+
 /// Constraints ready to be computed under one reading.
 #[derive(Debug)]
 pub(super) struct Exact {
@@ -32,12 +37,24 @@ pub(super) struct Exact {
     lifts: Vec<Lift>,
     /// How far beyond its start a time can be, unless times rise without end.
     horizon: i64,
-    /// The lengths of all constraints together: how far from its start times are to be expected.
-    reach: i64,
+    /// Whether one day stands for all.
+    days: Days,
+    /// The longest length of a constraint.
+    widest: i64,
+    /// The lengths of all constraints together: how far from its start any time is.
+    total: i64,
     /// The instants to try in each local day, in order, as seconds of that day.
     instants: Vec<i64>,
     /// Offset of the zone whose local days these are.
     offset: i64,
+}
+
+/// Whether it makes a difference on which day an event happens.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Days {
+    /// No period has months.
+    Alike,
+    Differ,
 }
 
 /// What became of one start.
@@ -51,6 +68,17 @@ pub(super) enum Fate {
     Diverges,
     /// Out of rounds.
     Open,
+}
+
+/// What became of some starts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Sample {
+    /// All are feasible.
+    Good,
+    /// One is not, or the search ran out of rounds.
+    Bad,
+    /// A time went further from its start than was looked at.
+    Beyond,
 }
 
 /// What became of all starts of one pinned event.
@@ -77,6 +105,7 @@ impl Exact {
         nodes: usize,
         constraints: impl Iterator<Item = (&'a Constraint, (usize, usize, usize))>,
         reading: &Reading,
+        calendar: &Calendar,
     ) -> Option<Self> {
         if reading.months() != MonthRule::ClampEnd {
             return None;
@@ -85,12 +114,16 @@ impl Exact {
         let offsets: Option<Vec<i64>> = offsets.map(|secs| secs.map(i64::from)).collect();
         let offsets = offsets?;
         let offset = offsets.first().copied()?;
-        let mut tables = Tables::new(&offsets, reading.days());
-        let (mut lifts, mut widest, mut reach) = (Vec::new(), 0, DAY);
+        let mut tables = Tables::new(&offsets, reading.days(), calendar);
+        let (mut lifts, mut widest, mut total) = (Vec::new(), DAY, DAY);
+        let mut days = Days::Alike;
         for (constraint, place) in constraints {
-            let longest = constraint.lengths(reading).longest;
+            if constraint.period().month_part() > 0 {
+                days = Days::Differ;
+            }
+            let longest = constraint.lengths(reading, calendar).longest;
             widest = widest.max(longest);
-            reach = reach
+            total = total
                 .saturating_add(longest.saturating_abs())
                 .saturating_add(constraint.tolerance_secs());
             lifts.extend(tables.lifts(constraint, place)?);
@@ -104,7 +137,9 @@ impl Exact {
             nodes,
             lifts,
             horizon: once.saturating_mul(count),
-            reach,
+            days,
+            widest,
+            total,
             instants: instants(&offsets, offset),
             offset,
         })
@@ -124,7 +159,11 @@ impl Exact {
             Fate::Feasible | Fate::Moves => {}
         }
         let (mut first, mut bad) = (None, Vec::new());
-        for day in 0..i64::from(CYCLE_DAYS) {
+        let days = match self.days {
+            Days::Alike => 1,
+            Days::Differ => i64::from(CYCLE_DAYS),
+        };
+        for day in 0..days {
             let midnight = first_day.saturating_add(day).saturating_mul(DAY);
             let midnight = midnight.saturating_sub(self.offset);
             let mut this = Day::Good;
@@ -142,30 +181,64 @@ impl Exact {
             }
             bad.push(this);
         }
+        if let (Days::Alike, [this]) = (self.days, bad.as_slice()) {
+            bad = vec![*this; usize::try_from(CYCLE_DAYS).unwrap_or(usize::MAX)];
+        }
         Sweep::Days { first, bad }
     }
 
     /// Whether all can be chosen on every date, found out from one year of each pattern of leap
     /// years; `None` when a date among them is infeasible, or when times went so far from their
-    /// start that the patterns do not tell.
+    /// start that no pattern tells.
     pub(super) fn sample(&self, pinned: usize) -> Option<()> {
-        for year in pattern_years(self.reach)? {
-            let (mut search, Fate::Feasible) = self.split(pinned, |_| true) else {
-                return None;
-            };
-            let first = days_since_epoch(year)?;
-            let last = days_since_epoch(year.saturating_add(1))?;
-            for day in first..last {
-                let midnight = day.saturating_mul(DAY).saturating_sub(self.offset);
-                for instant in &self.instants {
-                    let at = midnight.saturating_add(*instant);
-                    if search.pin(at) != Fate::Feasible || !search.is_within(at, self.reach) {
-                        return None;
-                    }
+        if self.days == Days::Alike {
+            return (self.try_days(pinned, (0, 1), self.horizon) == Sample::Good).then_some(());
+        }
+        // the less is looked at, the fewer patterns there are
+        let reaches = [
+            self.widest.saturating_add(self.widest.div_euclid(2)),
+            self.widest.saturating_mul(3),
+            self.total,
+        ];
+        for reach in reaches {
+            match self.try_patterns(pinned, reach)? {
+                Sample::Good => return Some(()),
+                Sample::Bad => return None,
+                Sample::Beyond => {}
+            }
+        }
+        None
+    }
+
+    fn try_patterns(&self, pinned: usize, reach: i64) -> Option<Sample> {
+        for year in pattern_years(reach)? {
+            let next = days_since_epoch(year.saturating_add(1))?;
+            match self.try_days(pinned, (days_since_epoch(year)?, next), reach) {
+                Sample::Good => {}
+                other => return Some(other),
+            }
+        }
+        Some(Sample::Good)
+    }
+
+    /// Pins the event to each day from the first to before the next.
+    fn try_days(&self, pinned: usize, (first, next): (i64, i64), reach: i64) -> Sample {
+        let (mut search, Fate::Feasible) = self.split(pinned, |_| true) else {
+            return Sample::Bad;
+        };
+        for day in first..next {
+            let midnight = day.saturating_mul(DAY).saturating_sub(self.offset);
+            for instant in &self.instants {
+                let at = midnight.saturating_add(*instant);
+                if search.pin(at) != Fate::Feasible {
+                    return Sample::Bad;
+                }
+                if !search.is_within(at, reach) {
+                    return Sample::Beyond;
                 }
             }
         }
-        Some(())
+        Sample::Good
     }
 
     /// Pins the event to one instant, under the constraints chosen by index.
@@ -292,11 +365,12 @@ impl Search<'_> {
 /// One year of 400 for each pattern of leap years as far as times may be; `None` when that is too
 /// far for a pattern.
 fn pattern_years(reach: i64) -> Option<Vec<i32>> {
-    // a year more for the end of its last day's neighbours, another for zones and rounding
-    let years = reach.div_euclid(DAY.saturating_mul(365)).saturating_add(2);
-    let years = i32::try_from(years)
-        .ok()
-        .filter(|years| *years <= PATTERN_YEARS_MAX)?;
+    // the first and last days of the year are that far from its neighbours; zones, and the days
+    // among which a bound is looked for, go a few days further
+    let days = reach.div_euclid(DAY).saturating_add(FURTHER_DAYS);
+    let years = days.saturating_add(364).div_euclid(365);
+    let years = i32::try_from(years).ok();
+    let years = years.filter(|years| *years <= PATTERN_YEARS_MAX)?;
     let mut found: BTreeMap<u128, i32> = BTreeMap::new();
     for year in 2000_i32..2400 {
         let around = year.saturating_sub(years)..=year.saturating_add(years);

@@ -3,6 +3,7 @@
 
 use std::rc::Rc;
 
+use super::calendar::Calendar;
 use super::constraint::{Constraint, Kind};
 use super::steps::Steps;
 use crate::{DayRule, Period};
@@ -88,15 +89,21 @@ struct Known {
 pub(super) struct Tables<'a> {
     offsets: &'a [i64],
     rules: &'a [DayRule],
+    calendar: &'a Calendar,
     known: Vec<Known>,
 }
 
 impl<'a> Tables<'a> {
     /// No table yet, for these offsets of zones and these day rules.
-    pub(super) const fn new(offsets: &'a [i64], rules: &'a [DayRule]) -> Self {
+    pub(super) const fn new(
+        offsets: &'a [i64],
+        rules: &'a [DayRule],
+        calendar: &'a Calendar,
+    ) -> Self {
         Self {
             offsets,
             rules,
+            calendar,
             known: Vec::new(),
         }
     }
@@ -136,7 +143,7 @@ impl<'a> Tables<'a> {
         }
         let mut all = Vec::new();
         for rule in self.rules {
-            let steps = Rc::new(Steps::tabulate(period, *rule)?);
+            let steps = self.calendar.steps(period, *rule)?;
             all.extend(self.offsets.iter().map(|offset| Civil {
                 offset: *offset,
                 steps: Rc::clone(&steps),

@@ -125,11 +125,19 @@ impl Entry {
             end.ok().map(|window| window.earliest)
         };
         let first = end_from(start)?;
-        let last = end_from(start.checked_add(Duration::seconds(DAY.saturating_sub(1)))?)?;
+        let last = match rule {
+            DayRule::Elapsed => {
+                end_from(start.checked_add(Duration::seconds(DAY.saturating_sub(1)))?)?
+            }
+            // 24:00 of a day, whenever in its day it starts
+            DayRule::EndOfDay => first,
+        };
         let days = first.to_julian_day().checked_sub(start.to_julian_day())?;
+        // without any months or days it is the start itself
+        let is_same = civil.is_zero();
         Some(Self {
             days: u32::try_from(days).ok()?,
-            tod: if first == last {
+            tod: if first == last && !is_same {
                 TimeOfDay::Dropped
             } else {
                 TimeOfDay::Kept

@@ -1,18 +1,21 @@
 //! What may answer a finding: a deviation in force, a declared figure, a term, an `[[answer]]`.
 
 use covenant_core::ClauseId;
+use covenant_core::network::Calendar;
 use time::Date;
 
 use super::{Answered, Finding};
 use crate::{Answer, Clause, Declared, Document};
 
 /// A document on the day on which it is linted.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug)]
 pub(crate) struct Linter<'d> {
     /// The document.
     pub(crate) document: &'d Document,
     /// The day, in UTC.
     pub(crate) today: Date,
+    /// What is known of periods so far.
+    pub(crate) calendar: Calendar,
 }
 
 impl<'d> Linter<'d> {

@@ -22,7 +22,7 @@ pub(super) fn findings(linter: &Linter<'_>) -> Vec<Finding> {
         if about.is_empty() {
             continue;
         }
-        if let Some(conflict) = as_worded(linter.document, *lifecycle, &about) {
+        if let Some(conflict) = as_worded(&linter.calendar, linter.document, *lifecycle, &about) {
             let message = format!("cannot all be kept as worded, {}", conflict.dates());
             push(&mut found, Some(contradiction(linter, &conflict, message)));
             continue;
@@ -93,7 +93,7 @@ fn choice(
         for one in same {
             one.min = Some(least);
         }
-        as_worded(linter.document, lifecycle, &chosen)
+        as_worded(&linter.calendar, linter.document, lifecycle, &chosen)
     };
     let conflict = of_at_least(max)?;
     if !conflict.clauses.contains(&promise.id()) {
@@ -170,7 +170,7 @@ fn otherwise(
         let about = lifecycle.select(&instead);
         let mut own = about.iter().filter(|promise| promise.id() == clause.id);
         own.next()?;
-        as_worded(linter.document, *lifecycle, &about)
+        as_worded(&linter.calendar, linter.document, *lifecycle, &about)
     });
     let conflict = conflicts
         .into_iter()
@@ -222,7 +222,11 @@ fn widthless(linter: &Linter<'_>, clause: &Clause) -> Option<Finding> {
         let mine = promises(linter.document, Figures::Stated);
         let mine = mine.iter().filter(|promise| promise.id() == clause.id);
         network.extend(mine.flat_map(Promise::constraints));
-        let verdict = network.check(linter.document.reading(), linter.document.reviewed());
+        let verdict = network.check_with(
+            &linter.calendar,
+            linter.document.reading(),
+            linter.document.reviewed(),
+        );
         !verdict.is_consistent()
     };
     if !is_one {

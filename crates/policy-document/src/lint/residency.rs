@@ -52,7 +52,7 @@ fn longest(linter: &Linter<'_>, all: &[Promise<'_>], from: Action, to: Action) -
     courses.find_map(|lifecycle| {
         let about = lifecycle.select(all);
         let network = stay_network(linter.document, *lifecycle, &about).without_tolerances();
-        let span = network.span(from.name(), to.name(), &elapsed)?;
+        let span = network.span_with(&linter.calendar, (from.name(), to.name()), &elapsed)?;
         let most = span.most?;
         let on_the_way = |promise: &&Promise<'_>| most.labels.contains(&promise.id().to_string());
         let ceilings: Vec<Period> = about

@@ -24,7 +24,7 @@ fn elapsed() -> Reading {
 
 fn exact(constraints: &[Placed], reading: &Reading) -> Exact {
     let all = constraints.iter().map(|(one, place)| (one, *place));
-    Exact::new(3, all, reading).unwrap()
+    Exact::new(3, all, reading, &Calendar::new()).unwrap()
 }
 
 fn day(number: i64) -> UtcDateTime {
@@ -243,13 +243,13 @@ fn times_that_rise_without_end_are_infeasible_on_every_date() {
     let mut four: Vec<Placed> = placed.to_vec();
     four.push((Constraint::floor("B", "", "", Period::ZERO), (3, 3, 1)));
     let all = four.iter().map(|(one, place)| (one, *place));
-    let exact = Exact::new(4, all, &elapsed()).unwrap();
+    let exact = Exact::new(4, all, &elapsed(), &Calendar::new()).unwrap();
     assert_eq!(exact.judge(3, 0, |_| true), Fate::Diverges);
     assert_eq!(exact.sweep(3, 0), Sweep::Never);
     // nor is there a date for them when nothing pushes them
     four.pop();
     four.push((Constraint::ceiling("B", "", "", Period::ZERO), (3, 3, 1)));
     let all = four.iter().map(|(one, place)| (one, *place));
-    let exact = Exact::new(4, all, &elapsed()).unwrap();
+    let exact = Exact::new(4, all, &elapsed(), &Calendar::new()).unwrap();
     assert_eq!(exact.sweep(3, 0), Sweep::Never);
 }

@@ -233,6 +233,7 @@ impl Log {
                 line.scenario.clone(),
                 line.sabotage,
                 line.start,
+                line.seed,
             )
         });
         let texts: Vec<_> = lines.iter().map(Line::encode).collect();

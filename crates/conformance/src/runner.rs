@@ -23,6 +23,7 @@ mod plan;
 mod work;
 
 pub(crate) use plan::Job;
+use plan::Setting;
 pub(crate) use work::{End, Run};
 use work::{Errand, isolated};
 
@@ -32,7 +33,8 @@ pub const RUN_LIMIT: Duration = Duration::from_secs(300);
 /// How to run.
 #[derive(Debug, Clone)]
 pub struct Options {
-    /// What canaries, drawn starts and churned contents follow from.
+    /// What canaries, drawn starts and churned contents follow from; the last start of each scenario
+    /// follows from the next one.
     pub seed: u64,
     /// How many runs at once.
     pub workers: NonZeroUsize,
@@ -123,7 +125,7 @@ pub(crate) struct Done {
 struct Item {
     job: usize,
     sabotage: Option<Sabotage>,
-    starts: Vec<UtcDateTime>,
+    settings: Vec<Setting>,
 }
 
 /// Runs every scenario that the wanted clauses bind, sound and sabotaged, and judges the clauses.
@@ -222,21 +224,21 @@ fn items(jobs: &[Job], factory: &dyn SubjectFactory, options: &Options) -> VecDe
         .enumerate()
         .filter(|(_, job)| job.misfit.is_none())
     {
-        let starts = plan::starts(job, options.seed);
-        for start in &starts {
+        let settings = plan::settings(job, options.seed);
+        for setting in &settings {
             items.push(Item {
                 job: number,
                 sabotage: None,
-                starts: vec![*start],
+                settings: vec![*setting],
             });
         }
         for sabotage in &job.sabotages {
             if factory.can(*sabotage) == Can::Built {
-                let starts = starts.clone();
+                let settings = settings.clone();
                 items.push(Item {
                     job: number,
                     sabotage: Some(*sabotage),
-                    starts,
+                    settings,
                 });
             }
         }
@@ -292,14 +294,13 @@ impl Floor<'_> {
             return;
         };
         let mut runs = Vec::new();
-        for start in &item.starts {
+        for setting in &item.settings {
             let errand = Errand {
                 factory: Arc::clone(self.factory),
                 document: Arc::clone(document),
                 scenario: job.scenario,
                 figures: job.figures.clone(),
-                start: *start,
-                seed: self.options.seed,
+                setting: *setting,
                 sabotage: item.sabotage,
             };
             let run = isolated(errand, self.options.limit);
@@ -344,7 +345,7 @@ impl Floor<'_> {
             scenario: job.scenario.id.to_owned(),
             sabotage,
             start: run.start,
-            seed: self.options.seed,
+            seed: run.seed,
             until: run.until,
             checks: run.record.checks,
             outcome: outcome(&run.end),

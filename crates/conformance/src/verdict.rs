@@ -1,6 +1,6 @@
 //! From what ran to the verdict on one clause, with all that the report says about it.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use covenant_core::digest::Digest;
 use policy_document::{AttestationState, Clause, Document, Kind};
@@ -259,10 +259,13 @@ impl Case<'_> {
             let reason = failure(run).map(|failure| {
                 format!(
                     "{id} at start {}, seed {}: expected {}; observed {}",
-                    run.start, self.options.seed, failure.expected, failure.observed
+                    run.start, run.seed, failure.expected, failure.observed
                 )
             });
             notes.extend(reason.filter(|reason| !notes.contains(reason)));
+            if let Some(flip) = flip(id, &done.sound) {
+                note(notes, flip);
+            }
         }
         let sabotages = job
             .sabotages
@@ -355,6 +358,25 @@ impl Case<'_> {
             Deviating::Expired
         }
     }
+}
+
+/// What to say of a scenario that holds under one seed and not under another.
+fn flip(id: &str, runs: &[Run]) -> Option<String> {
+    let mut held: BTreeMap<u64, bool> = BTreeMap::new();
+    for run in runs {
+        let all = held.entry(run.seed).or_insert(true);
+        *all = *all && run.end == End::Passed;
+    }
+    let seeds = |wanted: bool| {
+        let those = held.iter().filter(|(_, held)| **held == wanted);
+        let those: Vec<_> = those.map(|(seed, _)| seed.to_string()).collect();
+        (!those.is_empty()).then(|| those.join(", "))
+    };
+    Some(format!(
+        "{id} flips: it holds with seed {} and not with seed {}",
+        seeds(true)?,
+        seeds(false)?
+    ))
 }
 
 fn note(notes: &mut Vec<String>, text: String) {

@@ -1,6 +1,7 @@
 //! Subjects that do nothing, refuse everything, lie in their log, panic, hang or flip never make a
 //! clause kept, and what they do instead has its proper status and reason.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::time::Duration;
 
@@ -10,6 +11,11 @@ use conformance::{Options, Outcome};
 use time::macros::utc_datetime;
 
 const POLICIES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../policies");
+
+const GOLDEN: &str = concat!(
+    env!("CARGO_MANIFEST_DIR"),
+    "/tests/golden/wrong_subjects.txt"
+);
 
 /// Runs the toy for clauses of all areas, as far as they are named.
 fn run(toy: Toy, clauses: &[&str]) -> std::io::Result<Outcome> {
@@ -27,6 +33,9 @@ const ALL: [&str; 13] = [
     "P-12", "P-13", "P-14", "P-18", "P-51", "P-52", "P-58", "Q-13", "Q-14", "R-11", "R-20", "R-22",
     "R-23",
 ];
+
+/// One clause of each area.
+const AREAS: [&str; 6] = ["P-14", "P-51", "P-58", "Q-13", "R-20", "R-23"];
 
 fn check(toy: Toy, clauses: &[&str], expect: Status, reason: &str) -> std::io::Result<()> {
     let outcome = run(toy, clauses)?;
@@ -66,6 +75,58 @@ fn one_that_supports_nothing_is_untested() {
 #[test]
 fn one_that_logs_purges_and_keeps_the_bytes_is_caught_by_its_bytes() {
     check(Toy::Lies, &["P-52"], Status::Broken, "bytes of purged").unwrap();
+}
+
+#[test]
+fn one_that_is_late_and_shows_the_log_of_one_on_time_is_caught_by_its_bytes() {
+    check(
+        Toy::AlwaysOnTime,
+        &["P-52"],
+        Status::Broken,
+        "bytes of purged",
+    )
+    .unwrap();
+}
+
+#[test]
+fn a_sabotaged_subject_that_refuses_to_be_built_is_not_caught() {
+    check(
+        Toy::RefusesToBeSabotaged,
+        &["P-14", "P-58", "R-11"],
+        Status::Toothless,
+        "is not caught",
+    )
+    .unwrap();
+}
+
+#[test]
+fn every_wrong_subject_has_the_statuses_that_were_reviewed() {
+    let mut text = String::from(
+        "# What each wrong subject of conformance::testing makes of the proven clauses.\n\
+         # BLESS=1 rewrites this file.\n",
+    );
+    for toy in Toy::ALL {
+        let mut clauses = AREAS.to_vec();
+        if matches!(toy, Toy::Lies | Toy::AlwaysOnTime | Toy::Flaky) {
+            // what they are wrong in
+            clauses.push("P-52");
+        }
+        let outcome = run(*toy, &clauses).unwrap();
+        let mut by_status: BTreeMap<Status, Vec<String>> = BTreeMap::new();
+        for verdict in outcome.verdicts() {
+            let of = by_status.entry(verdict.status).or_default();
+            of.push(verdict.clause.id.to_string());
+        }
+        text.push_str(&format!("\n{toy:?}\n"));
+        for (status, clauses) in by_status {
+            text.push_str(&format!("{status:<14}{}\n", clauses.join(" ")));
+        }
+    }
+    if std::env::var_os("BLESS").is_some_and(|bless| bless == "1") {
+        std::fs::write(GOLDEN, &text).unwrap();
+    }
+    let expect = std::fs::read_to_string(GOLDEN).unwrap();
+    assert_eq!(text, expect, "BLESS=1 accepts the new text");
 }
 
 #[test]

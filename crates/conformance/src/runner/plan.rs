@@ -27,6 +27,13 @@ const NIGHTS_YEAR: i32 = 2027;
 /// How many days before the clock changes a run of nights starts, at noon.
 const NIGHTS_LEAD: Duration = Duration::days(4);
 
+/// When one run starts, and what its canaries and drawn numbers follow from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Setting {
+    pub(crate) start: UtcDateTime,
+    pub(crate) seed: u64,
+}
+
 /// One scenario with one set of figures on one document.
 #[derive(Debug, Clone)]
 pub(crate) struct Job {
@@ -158,22 +165,24 @@ fn tokens(clause: &Clause) -> Vec<String> {
     }
 }
 
-/// The instants at which subjects start.
-pub(crate) fn starts(job: &Job, seed: u64) -> Vec<UtcDateTime> {
+/// When and from which seeds subjects start: always from two seeds, the given one and the next, so
+/// that a scenario that flips with its seed shows it.
+pub(crate) fn settings(job: &Job, seed: u64) -> Vec<Setting> {
+    let next = seed.wrapping_add(1);
     let [first, second] = FIXED_STARTS;
-    match job.scenario.starts {
-        Starts::Once => vec![first],
-        Starts::Bounds => vec![first, second, drawn(seed)],
+    let (given, last) = match job.scenario.starts {
+        Starts::Once => (vec![first], Some(drawn(next))),
+        Starts::Bounds => (vec![first, second], Some(drawn(next))),
         Starts::Nights => {
             let zone = &job.figures.zone;
-            let mut starts: Vec<_> = clock_changes(zone)
-                .into_iter()
-                .filter_map(|date| noon(zone, date)?.checked_sub(NIGHTS_LEAD))
-                .collect();
-            starts.extend(noon(zone, zone.civil_date(drawn(seed))));
-            starts
+            let lead = |date| noon(zone, date)?.checked_sub(NIGHTS_LEAD);
+            let starts = clock_changes(zone).into_iter().filter_map(lead);
+            (starts.collect(), noon(zone, zone.civil_date(drawn(next))))
         }
-    }
+    };
+    let given = given.into_iter().map(|start| Setting { start, seed });
+    let last = last.map(|start| Setting { start, seed: next });
+    given.chain(last).collect()
 }
 
 /// A whole second drawn from the seed.
@@ -215,6 +224,40 @@ mod tests {
             .collect();
         assert_eq!(days, ["2027-03-14", "2027-11-07"]);
         assert_eq!(clock_changes(&Zone::UTC), []);
+    }
+
+    #[test]
+    fn every_scenario_starts_from_two_seeds() {
+        let scenario = |starts| Scenario {
+            starts,
+            ..crate::scenario::CATALOGUE[0]
+        };
+        for (starts, expect) in [
+            (Starts::Once, &[7, 8][..]),
+            (Starts::Bounds, &[7, 7, 8]),
+            (Starts::Nights, &[7, 7, 8]),
+        ] {
+            let scenario: &'static Scenario = Box::leak(Box::new(scenario(starts)));
+            let job = Job {
+                document: 0,
+                scenario,
+                figures: Figures {
+                    limits: None,
+                    count: None,
+                    tokens: BTreeSet::new(),
+                    reading: covenant_core::Reading::default(),
+                    zone: "America/Chicago".parse().unwrap(),
+                },
+                misfit: None,
+                clauses: Vec::new(),
+                sabotages: Vec::new(),
+            };
+            let settings = settings(&job, 7);
+            let seeds: Vec<_> = settings.iter().map(|setting| setting.seed).collect();
+            assert_eq!(seeds, expect, "{starts:?}");
+            let drawn = settings.last().unwrap().start;
+            assert!(settings.iter().rev().skip(1).all(|s| s.start != drawn));
+        }
     }
 
     #[test]

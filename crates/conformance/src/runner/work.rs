@@ -9,6 +9,7 @@ use covenant_core::ManualClock;
 use policy_document::Document;
 use time::UtcDateTime;
 
+use super::plan::Setting;
 use crate::act::ActKind;
 use crate::brief::{Brief, Figures};
 use crate::clock::Simulator;
@@ -36,6 +37,7 @@ pub(crate) enum End {
 #[derive(Debug, Clone)]
 pub(crate) struct Run {
     pub(crate) start: UtcDateTime,
+    pub(crate) seed: u64,
     pub(crate) until: UtcDateTime,
     pub(crate) record: Record,
     pub(crate) end: End,
@@ -48,16 +50,16 @@ pub(crate) struct Errand {
     pub(crate) document: Arc<Document>,
     pub(crate) scenario: &'static Scenario,
     pub(crate) figures: Figures,
-    pub(crate) start: UtcDateTime,
-    pub(crate) seed: u64,
+    pub(crate) setting: Setting,
     pub(crate) sabotage: Option<Sabotage>,
 }
 
 /// Runs in a thread of its own, for at most `limit` of real time. A thread that hangs is left alone.
 pub(crate) fn isolated(errand: Errand, limit: Duration) -> Run {
-    let start = errand.start;
+    let Setting { start, seed } = errand.setting;
     let broken = |reason: String| Run {
         start,
+        seed,
         until: start,
         record: Record::default(),
         end: End::Error(reason),
@@ -91,9 +93,11 @@ pub(crate) fn isolated(errand: Errand, limit: Duration) -> Run {
 }
 
 fn run(errand: &Errand) -> Run {
+    let Setting { start, seed } = errand.setting;
     let at_start = |end| Run {
-        start: errand.start,
-        until: errand.start,
+        start,
+        seed,
+        until: start,
         record: Record::default(),
         end,
     };
@@ -112,8 +116,7 @@ async fn perform(errand: &Errand) -> Run {
         document,
         scenario,
         figures,
-        start,
-        seed,
+        setting: Setting { start, seed },
         sabotage,
     } = errand;
     let clock = Arc::new(ManualClock::at(*start));
@@ -128,6 +131,7 @@ async fn perform(errand: &Errand) -> Run {
             };
             return Run {
                 start: *start,
+                seed: *seed,
                 until: *start,
                 record: Record::default(),
                 end,
@@ -149,6 +153,7 @@ async fn perform(errand: &Errand) -> Run {
     };
     Run {
         start: *start,
+        seed: *seed,
         until,
         record,
         end,

@@ -26,6 +26,8 @@ pub enum Toy {
     SupportsNothing,
     /// Logs its purges, and keeps the bytes.
     Lies,
+    /// Purges late, and shows the log of one that purges on time.
+    AlwaysOnTime,
     /// Panics at the first act.
     Panics,
     /// Never comes back from the first act.
@@ -36,8 +38,28 @@ pub enum Toy {
     Unsabotageable,
     /// Is right, and its sabotaged subjects refuse every act.
     RefusesWhenSabotaged,
+    /// Is right, and cannot be built with any sabotage, although it says that it can.
+    RefusesToBeSabotaged,
     /// Does not start.
     NeverStarts,
+}
+
+impl Toy {
+    /// Every toy.
+    pub const ALL: &'static [Self] = &[
+        Self::DoesNothing,
+        Self::RefusesAll,
+        Self::SupportsNothing,
+        Self::Lies,
+        Self::AlwaysOnTime,
+        Self::Panics,
+        Self::Hangs,
+        Self::Flaky,
+        Self::Unsabotageable,
+        Self::RefusesWhenSabotaged,
+        Self::RefusesToBeSabotaged,
+        Self::NeverStarts,
+    ];
 }
 
 /// Builds toys of one kind.
@@ -77,8 +99,18 @@ impl SubjectFactory for ToyFactory {
                     reason: "no store".to_owned(),
                     source: None,
                 }),
+                (Toy::RefusesToBeSabotaged, Some(sabotage)) => Err(BuildError::Sabotage(sabotage)),
+                (Toy::AlwaysOnTime, _) => {
+                    let real = sabotage.or(Some(Sabotage::PurgeLate));
+                    Ok(Box::new(Pretending {
+                        shown: ModelFactory
+                            .build(Arc::clone(&clock), document, None)
+                            .await?,
+                        real: ModelFactory.build(clock, document, real).await?,
+                    }) as Box<dyn Subject>)
+                }
                 (Toy::Lies | Toy::Flaky | Toy::Unsabotageable, _)
-                | (Toy::RefusesWhenSabotaged, None) => {
+                | (Toy::RefusesWhenSabotaged | Toy::RefusesToBeSabotaged, None) => {
                     ModelFactory.build(clock, document, instead).await
                 }
                 (toy, _) => Ok(Box::new(Stub(toy)) as Box<dyn Subject>),
@@ -176,5 +208,49 @@ impl Subject for Stub {
 
     fn crash(&mut self, _: CrashPoint) -> BoxFuture<'_, Result<(), SubjectError>> {
         Box::pin(async { Ok(()) })
+    }
+}
+
+/// A system that answers and keeps bytes as one model, and shows the log of another that was asked
+/// the same.
+struct Pretending {
+    shown: Box<dyn Subject>,
+    real: Box<dyn Subject>,
+}
+
+impl Subject for Pretending {
+    fn perform<'a>(&'a mut self, act: &'a Act) -> BoxFuture<'a, Result<Seen, Refusal>> {
+        Box::pin(async move {
+            // what the shown one answers is not told
+            drop(self.shown.perform(act).await);
+            self.real.perform(act).await
+        })
+    }
+
+    fn run_until(&mut self, at: UtcDateTime) -> BoxFuture<'_, Result<(), SubjectError>> {
+        Box::pin(async move {
+            self.shown.run_until(at).await?;
+            self.real.run_until(at).await
+        })
+    }
+
+    fn next_due(&self) -> Option<UtcDateTime> {
+        let both = [self.shown.next_due(), self.real.next_due()];
+        both.into_iter().flatten().min()
+    }
+
+    fn events(&mut self) -> BoxFuture<'_, Result<Vec<Event>, SubjectError>> {
+        self.shown.events()
+    }
+
+    fn find_bytes<'a>(
+        &'a mut self,
+        canary: &'a Canary,
+    ) -> BoxFuture<'a, Result<Sightings, SubjectError>> {
+        self.real.find_bytes(canary)
+    }
+
+    fn crash(&mut self, at: CrashPoint) -> BoxFuture<'_, Result<(), SubjectError>> {
+        self.real.crash(at)
     }
 }

@@ -3,7 +3,7 @@
 //! A status comes only from a scenario that ran, and that fails on a sabotaged system. To put a
 //! system of your own under test implement [`SubjectFactory`] and [`Subject`]; to run every clause
 //! of some documents on it use [`run`]; to read what a scenario does see [`scenario`]; to judge a
-//! clause from what ran see [`status`]; to write the reports see [`report`].
+//! clause from what ran see [`status`]; to see which sabotage breaks what see [`matrix`]; to write the reports see [`report`].
 //!
 //! Time is virtual: a [`clock::Simulator`] moves core's `ManualClock` from one due instant to the
 //! next, so that six months take milliseconds.
@@ -39,6 +39,7 @@ pub mod evidence;
 pub mod expected;
 mod figures;
 pub mod json;
+pub mod matrix;
 pub mod progress;
 pub mod report;
 pub mod runner;

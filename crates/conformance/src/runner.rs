@@ -30,6 +30,17 @@ use work::{Errand, isolated};
 /// Real time that one run may take: far above the slowest, which takes seconds.
 pub const RUN_LIMIT: Duration = Duration::from_secs(300);
 
+/// Which sabotages a scenario is given.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[expect(clippy::exhaustive_enums, reason = "a run has one of the two purposes")]
+pub enum Given {
+    /// Those that its clauses name.
+    Named,
+    /// Those, and at its first start every other that the factory builds: what the matrix of
+    /// sabotages and clauses is made of. No status depends on the others.
+    All,
+}
+
 /// How to run.
 #[derive(Debug, Clone)]
 pub struct Options {
@@ -52,6 +63,8 @@ pub struct Options {
     pub commit: Option<String>,
     /// The scenarios that are built.
     pub catalogue: &'static [Scenario],
+    /// Which sabotages they are given.
+    pub given: Given,
 }
 
 impl Options {
@@ -68,6 +81,7 @@ impl Options {
             today,
             commit: None,
             catalogue: CATALOGUE,
+            given: Given::Named,
         }
     }
 
@@ -232,14 +246,24 @@ fn items(jobs: &[Job], factory: &dyn SubjectFactory, options: &Options) -> VecDe
                 settings: vec![*setting],
             });
         }
-        for sabotage in &job.sabotages {
-            if factory.can(*sabotage) == Can::Built {
-                let settings = settings.clone();
+        let mut give = |sabotage: Sabotage, settings: &[Setting]| {
+            if factory.can(sabotage) == Can::Built {
                 items.push(Item {
                     job: number,
-                    sabotage: Some(*sabotage),
-                    settings,
+                    sabotage: Some(sabotage),
+                    settings: settings.to_vec(),
                 });
+            }
+        };
+        for sabotage in &job.sabotages {
+            give(*sabotage, &settings);
+        }
+        if options.given == Given::All {
+            let first = settings.get(..1).unwrap_or_default();
+            for sabotage in Sabotage::ALL {
+                if !job.sabotages.contains(sabotage) {
+                    give(*sabotage, first);
+                }
             }
         }
     }

@@ -64,8 +64,11 @@ pub struct ScenarioVerdict {
     pub checks: u64,
     /// The first failure.
     pub failure: Option<Failure>,
-    /// The sabotages that it was given.
+    /// The sabotages that it was given by its clauses.
     pub sabotages: Vec<(Sabotage, SabotageOutcome)>,
+    /// Sabotages that no clause of it names and that it caught all the same; empty unless the run
+    /// gave all of them ([`crate::runner::Given`]).
+    pub crossings: Vec<Sabotage>,
 }
 
 /// The part of a verdict that comes from a person's word.
@@ -283,6 +286,7 @@ impl Case<'_> {
                 .fold(0, |sum, run| sum.saturating_add(run.record.checks)),
             failure: bad.and_then(failure),
             sabotages: sabotages.collect(),
+            crossings: self.crossings(job, done),
         }
     }
 
@@ -303,6 +307,16 @@ impl Case<'_> {
         }
     }
 
+    /// What was caught of the sabotages that the job was given beyond those that its clauses name.
+    fn crossings(&self, job: &Job, done: &Done) -> Vec<Sabotage> {
+        let tried = done.sabotaged.iter().map(|(sabotage, _)| *sabotage);
+        let others = tried.filter(|sabotage| !job.sabotages.contains(sabotage));
+        let caught = |sabotage: &Sabotage| self.caught(*sabotage, done) == SabotageOutcome::Caught;
+        let mut crossings: Vec<_> = others.filter(caught).collect();
+        crossings.sort_unstable();
+        crossings
+    }
+
     fn not_run(&self, id: &str) -> ScenarioVerdict {
         ScenarioVerdict {
             id: id.to_owned(),
@@ -313,6 +327,7 @@ impl Case<'_> {
             checks: 0,
             failure: None,
             sabotages: Vec::new(),
+            crossings: Vec::new(),
         }
     }
 

@@ -219,6 +219,8 @@ fn scenario(verdict: &ScenarioVerdict) -> Json {
         checks,
         failure,
         sabotages,
+        // only the run that makes the matrix has any
+        crossings: _,
     } = verdict;
     Json::map([
         ("id", Json::text(id)),

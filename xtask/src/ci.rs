@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use std::time::Instant;
 
 use crate::process::{self, Fault, cargo, command, exists, found, output, root};
-use crate::{bench, citations, docs, fuzz, layers, test, tidy};
+use crate::{bench, citations, docs, fuzz, layers, lint, test, tidy};
 
 /// One step: its name, and what it does.
 type Step = (&'static str, fn() -> Result<(), Fault>);
@@ -16,6 +16,7 @@ const STEPS: &[Step] = &[
     ("tidy", tidy::run),
     ("layers", layers::run),
     ("citations", citations::run),
+    ("lint", lint::run),
     ("docs", || docs::run(&["--check".to_owned()])),
     ("clippy", clippy),
     ("deny", deny),

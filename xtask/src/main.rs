@@ -15,6 +15,7 @@ mod docs;
 mod environment;
 mod fuzz;
 mod layers;
+mod lint;
 mod oracles;
 mod process;
 mod servers;
@@ -36,6 +37,7 @@ usage: cargo xtask COMMAND
   layers               allowed arrows between crates, against cargo metadata
   tidy                 habits of the tree; BLESS=1 rewrites the guards of FORMAT.md
   citations            clause citations against policies/*.toml, both ways
+  lint                 findings of every policy against policies/expected-findings.toml
   docs [--check]       regenerates docs/clause-matrix.md, or checks that it is fresh
   fuzz [SECONDS]       builds the fuzz targets and runs each, SECONDS in all (default 180)
 ";
@@ -52,6 +54,7 @@ fn main() -> ExitCode {
         "layers" => layers::run(),
         "tidy" => tidy::run(),
         "citations" => citations::run(),
+        "lint" => lint::run(),
         "docs" => docs::run(&rest),
         "fuzz" => fuzz::run(&rest),
         "" | "help" | "--help" | "-h" => {

@@ -10,6 +10,7 @@ use std::sync::Arc;
 
 use covenant_core::note::{Ed25519Signer, Note};
 use covenant_core::{Clock, Secret, SystemClock};
+use policy_document::ExpectedFindings;
 use time::UtcDateTime;
 
 use crate::evidence::{Log, write_atomically};
@@ -117,6 +118,13 @@ pub fn main_with(
         Ok(loaded) => loaded,
         Err(code) => return Ok(code),
     };
+    let reviewed = match reviewed(&around.policies) {
+        Ok(reviewed) => reviewed,
+        Err(reason) => {
+            writeln!(command.err, "conformance: {reason}")?;
+            return Ok(4);
+        }
+    };
     let options = command.options();
     if let Some(unknown) = unknown(&args, &loaded) {
         writeln!(command.err, "conformance: {unknown}")?;
@@ -148,7 +156,7 @@ pub fn main_with(
             subject: factory.info(),
         },
         evidence_sha256: outcome.evidence.digest,
-        documents: reports(&loaded, &outcome),
+        documents: reports(&loaded, &outcome, (&reviewed, started.date())),
         exit: Exit {
             code: 0,
             reasons: Vec::new(),
@@ -166,6 +174,17 @@ pub fn main_with(
     }
     write!(out, "{}", terminal::print(&report))?;
     Ok(report.exit.code)
+}
+
+/// The findings that somebody has read; none where the folder has no such file.
+fn reviewed(policies: &Path) -> Result<ExpectedFindings, String> {
+    let path = policies.join("expected-findings.toml");
+    let shown = path.display();
+    match std::fs::read_to_string(&path) {
+        Ok(text) => ExpectedFindings::parse(&text).map_err(|error| format!("{shown}: {error}")),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(ExpectedFindings::default()),
+        Err(error) => Err(format!("{shown}: {error}")),
+    }
 }
 
 /// The signer whose key is in the file; the reason names the file, and nothing of the key.

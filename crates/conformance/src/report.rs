@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use covenant_core::Period;
 use covenant_core::digest::Digest;
-use policy_document::{Bound, Clause, Document, Figure};
+use policy_document::{Bound, Clause, Document, Figure, Finding, Token};
 use time::UtcDateTime;
 use uuid::Uuid;
 
@@ -90,6 +90,27 @@ pub struct DocumentReport {
     pub source_state: SourceState,
     /// Every reported clause, in the order of the document.
     pub clauses: Vec<ClauseVerdict>,
+    /// What the linter finds in the document, in its order.
+    pub findings: Vec<Found>,
+}
+
+/// A finding about a document, and whether somebody has read it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Found {
+    /// The finding.
+    pub finding: Finding,
+    /// Its id among the reviewed findings; `None` for a new one.
+    pub golden: Option<Token>,
+}
+
+/// What a finding means for the run, in a word: `fails`, `answered` or `reported`.
+#[must_use]
+pub const fn standing(finding: &Finding) -> &'static str {
+    match (finding.fails(), &finding.answered_by) {
+        (true, _) => "fails",
+        (false, Some(_)) => "answered",
+        (false, None) => "reported",
+    }
 }
 
 impl DocumentReport {

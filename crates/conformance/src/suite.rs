@@ -13,7 +13,7 @@ use std::sync::{Arc, OnceLock};
 
 use covenant_core::{Clock, SystemClock};
 use libtest_mimic::{Arguments, Completion, Failed, Trial};
-use policy_document::{Clause, Document};
+use policy_document::{Clause, Document, ExpectedFindings};
 use time::UtcDateTime;
 
 use crate::cli::{Attestations, Loaded, SEED_DEFAULT, Unread, exit, reports};
@@ -228,7 +228,11 @@ impl Shared {
                 subject: self.factory.info(),
             },
             evidence_sha256: outcome.evidence.digest,
-            documents: reports(&self.loaded, outcome),
+            documents: reports(
+                &self.loaded,
+                outcome,
+                (&ExpectedFindings::default(), self.started.date()),
+            ),
             exit: Exit {
                 code: 0,
                 reasons: Vec::new(),

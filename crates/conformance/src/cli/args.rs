@@ -21,7 +21,7 @@ pub const USAGE: &str = "usage: conformance [--policy ID|FILE].. [--clause ID]..
   --help      print this, and run nothing
 
 exit codes: 0 kept; 1 a technical clause is broken, untested or toothless; 2 usage; 3 a document is
-invalid, drifted, uncovered or weaker; 4 the subject did not start, or no report could be written;
+invalid, drifted, uncovered or weaker, or a severe finding has no answer; 4 the subject did not start, or no report could be written;
 5 with --strict, unattested or expired; 6 with --expected, a status got worse";
 
 /// The seed when none is given; any number will do, and this one is stated in the report.

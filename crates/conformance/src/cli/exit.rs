@@ -9,7 +9,7 @@ use crate::status::{Status, Technical};
 use crate::verdict::ClauseVerdict;
 
 /// The first code that applies: 4 when the subject did not start, 3 for these reasons not to accept
-/// the document, 1 when a technical part is not kept, 5 when attestations count, 0 otherwise.
+/// a document or for a severe finding that nothing answers, 1 when a technical part is not kept, 5 when attestations count, 0 otherwise.
 pub(crate) fn exit(
     report: &Report,
     outcome: &Outcome,
@@ -22,10 +22,16 @@ pub(crate) fn exit(
             reasons: vec![reason.clone()],
         };
     }
+    let mut unacceptable = unacceptable.to_vec();
+    for document in &report.documents {
+        let fails = document.findings.iter().filter(|one| one.finding.fails());
+        let id = document.document.id();
+        unacceptable.extend(fails.map(|one| format!("{id}: {}", one.finding)));
+    }
     if !unacceptable.is_empty() {
         return Exit {
             code: 3,
-            reasons: unacceptable.to_vec(),
+            reasons: unacceptable,
         };
     }
     let reasons = reasons(report, |verdict| {
@@ -89,4 +95,73 @@ fn reasons_for(report: &Report, statuses: &[Status]) -> Vec<String> {
         }
     }
     reasons
+}
+
+#[cfg(test)]
+mod tests {
+    use covenant_core::digest::Digest;
+    use policy_document::{Answered, Document, Finding, FindingCode};
+    use time::macros::utc_datetime;
+
+    use super::*;
+    use crate::SubjectFactory;
+    use crate::evidence::Log;
+    use crate::report::{DocumentReport, Found, RunFacts, SourceState, Tree};
+    use crate::testing::ModelFactory;
+
+    /// How a run ends that found this in a document, and nothing else.
+    fn ended(finding: Finding) -> Exit {
+        let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../policies/immidb.toml");
+        let policy = std::fs::read_to_string(path).unwrap();
+        let at = utc_datetime!(2026-11-22 00:00);
+        let report = Report {
+            run: RunFacts {
+                started: at,
+                finished: at,
+                seed: 7,
+                commit: None,
+                tree: Tree::Dirty,
+                toolchain: "rustc".to_owned(),
+                target: "test".to_owned(),
+                subject: ModelFactory.info(),
+            },
+            evidence_sha256: Digest::of(b""),
+            documents: vec![DocumentReport {
+                document: Document::parse(&policy).unwrap(),
+                policy_sha256: Digest::of(policy.as_bytes()),
+                source_state: SourceState::Absent,
+                clauses: Vec::new(),
+                findings: vec![Found {
+                    finding,
+                    golden: None,
+                }],
+            }],
+            exit: Exit {
+                code: 0,
+                reasons: Vec::new(),
+            },
+        };
+        let outcome = Outcome {
+            documents: vec![Vec::new()],
+            evidence: Log::in_memory().close().unwrap(),
+            not_started: None,
+        };
+        exit(&report, &outcome, &[], Attestations::Optional)
+    }
+
+    #[test]
+    fn a_severe_finding_ends_with_3_until_it_is_answered() {
+        let clause = "R-23".parse().unwrap();
+        let finding = |code| Finding::new(code, [clause], [38], "no room".to_owned());
+        let severe = finding(FindingCode::ContradictionAlways);
+        let got = ended(severe.clone());
+        assert_eq!(got.code, 3);
+        let expect = "immidb: contradiction-always: R-23 (38): no room";
+        assert_eq!(got.reasons, [expect]);
+        let answer = Answered::Answer {
+            reason: "it is meant so".to_owned(),
+        };
+        assert_eq!(ended(severe.with_answer(Some(answer))).code, 0);
+        assert_eq!(ended(finding(FindingCode::Vague)).code, 0);
+    }
 }

@@ -1,7 +1,6 @@
 //! `index.html`: the report for people, one file that loads nothing and runs nothing.
 //!
-//! Counts stand apart and are never made one figure; every status but kept has its reason beside
-//! it. What this version does not compute is said in words, not left out.
+//! Counts stand apart and are never made one figure; every status but kept has its reason beside it.
 
 use super::markup::{element, escape, table};
 use super::{DocumentReport, Report, Tree, svg};
@@ -10,6 +9,7 @@ use crate::runner::Options;
 use crate::status::Status;
 
 mod clauses;
+mod derived;
 mod lists;
 
 const STYLE: &str = include_str!("html/style.css");
@@ -37,9 +37,9 @@ pub fn print(report: &Report, options: &Options) -> String {
     out
 }
 
-/// A shape and the word; the shape tells statuses apart where colour does not.
-fn status(status: Status) -> String {
-    let shape = match status {
+/// The shape of a status, which tells statuses apart where colour does not.
+pub(super) const fn shape(status: Status) -> &'static str {
+    match status {
         Status::Kept => "\u{2713}",
         Status::Broken => "\u{2715}",
         Status::Untested => "\u{25cb}",
@@ -49,7 +49,12 @@ fn status(status: Status) -> String {
         Status::Expired => "\u{25bd}",
         Status::Superseded => "\u{25c6}",
         Status::Informational => "\u{2013}",
-    };
+    }
+}
+
+/// Shape and word of a status.
+fn status(status: Status) -> String {
+    let shape = shape(status);
     format!(
         "<span class=\"status {status}\"><span aria-hidden=\"true\">{shape}</span> {status}</span>"
     )
@@ -151,21 +156,21 @@ fn section(report: &DocumentReport, options: &Options) -> String {
     let drawn = svg::timelines(report);
     out.push_str("<h3>Timelines</h3>\n");
     if drawn.is_empty() {
-        out.push_str("<p>None: no reported clause has both a period and an observed time.</p>\n");
+        out.push_str("<p>None: no reported clause says when something happens.</p>\n");
     } else {
         out.push_str(
-            "<p>Bar: the promised time, dotted where the calendar may make it longer. \
-             Line and diamond: the observed time that came closest to its limit.</p>\n",
+            "<p>As of a first event in a month of 31 days. Bar: it may not happen yet. Dashed box: it \
+             is due; open at the right where nothing demands it. Below, line and diamond: what was \
+             simulated, the time that came closest to its limit, counted from the latest time of \
+             the event that it runs from; dashed, with a hollow diamond, where the limit was \
+             missed.</p>\n",
         );
         out.push_str(&drawn);
     }
     out.push_str("<h3>Clauses</h3>\n");
     out.push_str(&clauses::table_of(report, options));
-    out.push_str(
-        "<h3>Findings</h3>\n<p>Not computed by this version: no finding is listed, which does not \
-         say that there is none.</p>\n<h3>Residency</h3>\n<p>Not computed by this version: how long \
-         each class of data may stay is not derived.</p>\n",
-    );
+    out.push_str(&derived::findings(report));
+    out.push_str(&derived::residency(report));
     out.push_str(&lists::deviations(report, options));
     out.push_str(&lists::attestations(report));
     out.push_str(&lists::controls(report));

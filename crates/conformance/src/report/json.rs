@@ -2,20 +2,16 @@
 //!
 //! Keys stand in the order of the format; the same inputs, seed and stamp give the same bytes.
 
-use policy_document::{Bound, Clause, Deviation};
+use policy_document::{Bound, Clause, Deviation, Residency};
 use time::Date;
 
-use super::{DocumentReport, Exit, FORMAT, Report, RunFacts, Tree, figure, names};
+use super::{DocumentReport, Exit, FORMAT, Found, Report, RunFacts, Tree, figure, names, standing};
 use crate::evidence::{instant, rfc3339};
 use crate::json::Json;
 use crate::runner::Options;
 use crate::stage::{Failure, Margin};
 use crate::status::{SabotageOutcome, Status};
 use crate::verdict::{AttestationVerdict, ClauseVerdict, ScenarioVerdict, TechnicalVerdict};
-
-/// What the report says about parts that this version does not compute.
-const NOT_COMPUTED: &str =
-    "findings and residency are not computed by this version; their arrays are empty";
 
 /// Prints the report.
 #[must_use]
@@ -80,6 +76,7 @@ fn document(report: &DocumentReport, options: &Options) -> Json {
         policy_sha256,
         source_state,
         clauses,
+        findings,
     } = report;
     let coverage = document.coverage();
     let len = |set: &std::collections::BTreeSet<u32>| {
@@ -112,9 +109,57 @@ fn document(report: &DocumentReport, options: &Options) -> Json {
         ("blank", len(&coverage.blank)),
         ("tally", Json::map(tally)),
         ("clauses", Json::List(verdicts.collect())),
-        ("findings", Json::List(Vec::new())),
-        ("residency", Json::List(Vec::new())),
-        ("notes", Json::texts([NOT_COMPUTED])),
+        (
+            "findings",
+            Json::List(findings.iter().map(finding).collect()),
+        ),
+        (
+            "residency",
+            Json::List(document.residency().iter().map(residency).collect()),
+        ),
+        ("notes", Json::List(Vec::new())),
+    ])
+}
+
+fn finding(found: &Found) -> Json {
+    let Found { finding, golden } = found;
+    let lines = finding.lines.iter();
+    Json::map([
+        ("code", Json::text(finding.code)),
+        ("golden", Json::text_or_null(golden.as_ref())),
+        ("clauses", Json::texts(&finding.clauses)),
+        (
+            "lines",
+            Json::List(lines.map(|n| Json::count((*n).into())).collect()),
+        ),
+        ("message", Json::text(&finding.message)),
+        ("witness", Json::text_or_null(finding.witness.map(date))),
+        (
+            "answered_by",
+            Json::text_or_null(finding.answered_by.as_ref()),
+        ),
+        ("standing", Json::text(standing(finding))),
+    ])
+}
+
+fn residency(one: &Residency) -> Json {
+    let max = |days: u32| Json::count(days.into());
+    Json::map([
+        ("class", Json::text(&one.class)),
+        ("lifecycle", Json::text(one.lifecycle)),
+        ("from", Json::text(one.from)),
+        ("to", Json::text(one.to)),
+        ("stores", Json::texts(&one.stores)),
+        ("min_days", Json::count(one.min_days.into())),
+        ("max_days", one.max_days.map_or(Json::Null, max)),
+        (
+            "tolerance",
+            Json::map([
+                ("more", Json::text(one.tolerance.more)),
+                ("less", Json::text(one.tolerance.less)),
+            ]),
+        ),
+        ("clauses", Json::texts(&one.clauses)),
     ])
 }
 

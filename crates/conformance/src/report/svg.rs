@@ -1,157 +1,244 @@
-//! Timelines: per lifecycle, what the bounds promise above what was observed, drawn to scale.
+//! Timelines: per lifecycle, what the document promises above what was observed, drawn to scale.
 //!
-//! Only a clause that has a period, a lifecycle and a worst observation is drawn; each drawing is
-//! followed by the same data as a table. Shapes and labels say everything that colour says.
+//! A lane is an event of the course: a bar until it may happen, a dashed box while it is due, marked
+//! with the clauses that say so; under it each clause whose limit a run came close to. Every drawing
+//! is followed by the same data as a table. Shapes and labels say everything that colour says.
 
 use std::fmt::Write as _;
 
-use policy_document::Bound;
+use covenant_core::ClauseId;
+use policy_document::{Document, Lifecycle, Mark, Milestone};
+use time::UtcDateTime;
+use time::macros::utc_datetime;
 
+use super::DocumentReport;
+use super::html::shape;
 use super::markup::{element, escape, table};
 use super::terminal::length;
-use super::{DocumentReport, figure, names};
 use crate::stage::Margin;
 use crate::verdict::ClauseVerdict;
 
+/// When the first event of each course happens: the first start of the scenarios. Months make
+/// lengths depend on it.
+const START: UtcDateTime = utc_datetime!(2027-08-31 12:00);
 /// Width of a drawing in its own units.
 const WIDTH: u64 = 960;
-/// Where second 0 is, right of the labels.
-const LEFT: u64 = 150;
+/// Where second 0 is, right of the names.
+const LEFT: u64 = 230;
 /// How long the longest time is drawn; the rest is room for its label.
-const SPAN: u64 = 640;
-/// Height of one clause.
-const LANE: u64 = 54;
-/// Height of the scale above the first clause.
+const SPAN: u64 = 480;
+/// Height of an event's promise.
+const LANE: u64 = 34;
+/// Height of one observation under it.
+const ROW: u64 = 22;
+/// Height of the scale above the first event.
 const HEAD: u64 = 34;
 /// How many marks the scale has after 0.
-const TICKS: u64 = 5;
+const TICKS: u64 = 4;
 
-/// Lifecycles in the order of their drawings: title, and the words with which their events start.
-const LIFECYCLES: &[(&str, &[&str])] = &[
-    ("Record", &["record."]),
-    ("Trial database", &["trial."]),
-    ("Paid database", &["database.", "subscription."]),
-    ("Contract", &["contract."]),
-    ("Backup", &["backup."]),
-    ("Key", &["key."]),
-    ("Erasure request", &["erasure."]),
-    ("Incident", &["incident."]),
-];
-
-/// One clause of a drawing.
+/// One event of a course.
 struct Lane<'a> {
+    event: String,
+    clauses: Vec<ClauseId>,
+    /// Not before so many seconds after the start; `None` when nothing holds it back.
+    earliest: Option<i64>,
+    /// Not after so many seconds; `None` when nothing demands it.
+    latest: Option<i64>,
+    seen: Vec<Seen<'a>>,
+}
+
+/// The observation of a clause that came closest to its limit.
+struct Seen<'a> {
     verdict: &'a ClauseVerdict,
-    bound: &'a Bound,
     worst: Margin,
-    /// What is promised in every month.
-    surely_secs: u64,
-    /// What is promised in the longest one.
-    at_most_secs: u64,
+    /// The event that it was counted from, and when that is due, in seconds after the start.
+    from: String,
+    from_secs: u64,
 }
 
 impl<'a> Lane<'a> {
-    fn of(report: &DocumentReport, verdict: &'a ClauseVerdict, starts: &[&str]) -> Option<Self> {
-        let bound = verdict.clause.bound.as_ref()?;
-        let worst = verdict.worst?;
-        let period = bound.max.or(bound.min).filter(|period| !period.is_zero())?;
-        let events = if bound.from.is_empty() {
-            &bound.to
-        } else {
-            &bound.from
-        };
-        let event = names(events).into_iter().next()?;
-        if !starts.iter().any(|start| event.starts_with(start)) {
+    /// The lane of a milestone that a reported clause speaks of.
+    fn of(report: &'a DocumentReport, all: &[Milestone], milestone: &Milestone) -> Option<Self> {
+        let reported = |id: &ClauseId| report.clauses.iter().find(|one| one.clause.id == *id);
+        let verdicts: Vec<_> = milestone.clauses.iter().filter_map(reported).collect();
+        if verdicts.is_empty() {
             return None;
         }
-        let bounds = period.bounds(report.document.reading());
+        let seen = verdicts
+            .iter()
+            .filter_map(|verdict| Seen::of(verdict, all, milestone));
+        Some(Self {
+            event: milestone.mark.to_string(),
+            clauses: milestone.clauses.clone(),
+            earliest: milestone.earliest.map(offset),
+            latest: milestone.latest.map(offset),
+            seen: seen.collect(),
+        })
+    }
+
+    fn longest_secs(&self) -> u64 {
+        let promised = [self.earliest, self.latest].into_iter().flatten();
+        let seen = self.seen.iter().map(Seen::at_secs);
+        promised.map(forward).chain(seen).max().unwrap_or(0)
+    }
+
+    fn height(&self) -> u64 {
+        let rows = u64::try_from(self.seen.len()).unwrap_or(u64::MAX);
+        LANE.saturating_add(ROW.saturating_mul(rows))
+    }
+
+    fn ids(&self) -> String {
+        let ids: Vec<_> = self.clauses.iter().map(ToString::to_string).collect();
+        ids.join(", ")
+    }
+}
+
+impl<'a> Seen<'a> {
+    /// What was observed of the clause, where its bound ends with the milestone.
+    fn of(verdict: &'a ClauseVerdict, all: &[Milestone], milestone: &Milestone) -> Option<Self> {
+        let bound = verdict.clause.bound.as_ref()?;
+        let worst = verdict.worst?;
+        let ends = match &milestone.mark {
+            Mark::Event(action) => bound.to.contains(action),
+            Mark::KeyDestroyed(_) => bound.to.contains(&covenant_core::Action::KeyDestroyed),
+            Mark::State(state) => bound.state.contains(state),
+            _ => false,
+        };
+        let starts = |one: &&Milestone| match &one.mark {
+            Mark::Event(action) => bound.from.contains(action),
+            _ => false,
+        };
+        // the first milestone is the start of the course
+        let from = all.iter().find(starts).filter(|_| ends)?;
+        let due = from.latest.or(from.earliest).map_or(0, offset);
         Some(Self {
             verdict,
-            bound,
             worst,
-            surely_secs: bounds.shortest_secs,
-            at_most_secs: bounds.longest_secs,
+            from: from.mark.to_string(),
+            from_secs: forward(due),
         })
     }
 
     fn observed_secs(&self) -> u64 {
-        u64::try_from(self.worst.observed_seconds).unwrap_or(0)
+        forward(self.worst.observed_seconds)
     }
 
-    fn longest_secs(&self) -> u64 {
-        self.at_most_secs.max(self.observed_secs())
+    fn at_secs(&self) -> u64 {
+        self.from_secs.saturating_add(self.observed_secs())
     }
 
-    fn events(&self) -> String {
-        let to = names(&self.bound.to);
-        let to = to
-            .into_iter()
-            .chain(self.bound.state.iter().map(|s| s.name().to_owned()));
-        let from: Vec<_> = names(&self.bound.from).into_iter().collect();
-        let to: Vec<_> = to.collect();
-        if from.is_empty() {
-            return format!("from one {} to the next", to.join(" or "));
-        }
-        format!("{} to {}", from.join(" or "), to.join(", "))
+    const fn is_missed(&self) -> bool {
+        self.worst.margin_seconds < 0
     }
+
+    /// The clause, its status and the time: `P-51 kept: 31d after record.deleted`.
+    fn words(&self) -> String {
+        let (id, status) = (self.verdict.clause.id, self.verdict.status);
+        format!(
+            "{id} {status}: {} after {}",
+            length(self.observed_secs()),
+            self.from
+        )
+    }
+}
+
+/// Seconds after the start of the course.
+fn offset(at: UtcDateTime) -> i64 {
+    (at - START).whole_seconds()
+}
+
+/// Seconds after the start as drawn: what may have happened before is drawn at it.
+fn forward(secs: i64) -> u64 {
+    u64::try_from(secs).unwrap_or(0)
 }
 
 /// The timelines of a document, markup; empty when nothing can be drawn.
 pub(super) fn timelines(report: &DocumentReport) -> String {
     let mut out = String::new();
-    for (title, starts) in LIFECYCLES {
-        let lanes = report
-            .clauses
+    for lifecycle in Lifecycle::ALL {
+        let all = report.document.timeline(*lifecycle, START);
+        let lanes = all
             .iter()
-            .filter_map(|verdict| Lane::of(report, verdict, starts));
+            .skip(1)
+            .filter_map(|one| Lane::of(report, &all, one));
         let lanes: Vec<_> = lanes.collect();
-        if !lanes.is_empty() {
-            out.push_str(&lifecycle(report, title, &lanes));
+        if let (false, Some(start)) = (lanes.is_empty(), all.first()) {
+            out.push_str(&figure(&report.document, *lifecycle, start, &lanes));
         }
     }
     out
 }
 
-fn lifecycle(report: &DocumentReport, title: &str, lanes: &[Lane<'_>]) -> String {
-    let document = report.document.id().to_string();
+/// What a course is called.
+const fn title(lifecycle: Lifecycle) -> &'static str {
+    match lifecycle {
+        Lifecycle::Record => "Record",
+        Lifecycle::Object => "Object",
+        Lifecycle::Trial => "Trial database",
+        Lifecycle::Database => "Paid database",
+        Lifecycle::Contract => "Contract",
+        Lifecycle::Backup => "Backup",
+        Lifecycle::Key => "Key",
+        Lifecycle::Erasure => "Erasure request",
+        Lifecycle::Incident => "Incident",
+        Lifecycle::Access => "Staff access",
+        Lifecycle::Export => "Export",
+        Lifecycle::Update => "Update",
+        _ => "Other events",
+    }
+}
+
+fn figure(
+    document: &Document,
+    lifecycle: Lifecycle,
+    start: &Milestone,
+    lanes: &[Lane<'_>],
+) -> String {
+    let id = document.id().to_string();
+    let title = title(lifecycle);
+    let caption = format!(
+        "{title} of {id}, counted from {}: the same in words",
+        start.mark
+    );
     let rows = lanes.iter().map(|lane| {
+        let limit = |secs: Option<i64>| secs.map_or_else(|| "\u{2013}".to_owned(), after);
+        let seen = lane.seen.iter().map(|seen| {
+            let words = format!("{}; margin {}", seen.words(), margin(&seen.worst));
+            element("li", words)
+        });
+        let seen: String = seen.collect();
         [
-            escape(&lane.verdict.clause.id.to_string()),
-            escape(lane.verdict.status.name()),
-            escape(&lane.events()),
-            escape(&figure(&lane.verdict.clause).unwrap_or_default()),
-            promised(lane),
-            length(lane.observed_secs()),
-            margin(&lane.worst),
+            escape(&lane.event),
+            escape(&lane.ids()),
+            limit(lane.earliest),
+            limit(lane.latest),
+            if seen.is_empty() {
+                "not observed".to_owned()
+            } else {
+                format!("<ul>{seen}</ul>")
+            },
         ]
     });
-    let caption = format!("{title} of {document}: the same in words");
-    let headings = [
-        "Clause",
-        "Status",
-        "From and to",
-        "Promised",
-        "As a length",
-        "Worst observed",
-        "Margin",
-    ];
+    let headings = ["Event", "Clauses", "Not before", "Not after", "Simulated"];
     format!(
         "<figure class=\"timeline\">{}\n{}{}</figure>\n",
-        element("figcaption", title),
-        drawing(&document, title, lanes),
+        element(
+            "figcaption",
+            format!("{title}, counted from {}", start.mark)
+        ),
+        drawing(&format!("t-{id}-{lifecycle}"), title, lanes),
         table(&caption, &headings, rows)
     )
 }
 
-/// The promised length, which a month makes a range.
-fn promised(lane: &Lane<'_>) -> String {
-    if lane.surely_secs == lane.at_most_secs {
-        return length(lane.surely_secs);
+/// Seconds after the start in words.
+fn after(secs: i64) -> String {
+    let size = length(secs.unsigned_abs());
+    if secs < 0 {
+        format!("{size} earlier")
+    } else {
+        size
     }
-    format!(
-        "{} to {}",
-        length(lane.surely_secs),
-        length(lane.at_most_secs)
-    )
 }
 
 /// How far the worst observation was from its limit.
@@ -164,29 +251,20 @@ pub(super) fn margin(worst: &Margin) -> String {
     }
 }
 
-fn drawing(document: &str, title: &str, lanes: &[Lane<'_>]) -> String {
-    let longest = lanes
-        .iter()
-        .map(Lane::longest_secs)
-        .max()
-        .unwrap_or(1)
-        .max(1);
-    let step = step(longest);
+fn drawing(id: &str, title: &str, lanes: &[Lane<'_>]) -> String {
+    let longest = lanes.iter().map(Lane::longest_secs).max().unwrap_or(1);
+    let step = step(longest.max(1));
     let longest = step.saturating_mul(TICKS);
     let at = |secs: u64| LEFT.saturating_add(scaled(secs, longest));
-    let count = u64::try_from(lanes.len()).unwrap_or(u64::MAX);
-    let height = HEAD
-        .saturating_add(LANE.saturating_mul(count))
-        .saturating_add(6);
-    let id = escape(&format!(
-        "t-{document}-{}",
-        title.to_lowercase().replace(' ', "-")
-    ));
+    let heights = lanes.iter().map(Lane::height);
+    let height = heights.fold(HEAD.saturating_add(6), u64::saturating_add);
+    let id = escape(id);
     let mut out = format!(
         "<svg viewBox=\"0 0 {WIDTH} {height}\" role=\"img\" aria-labelledby=\"{id}-t {id}-d\">\
          <title id=\"{id}-t\">{title}: promised and observed times</title>\
-         <desc id=\"{id}-d\">For each clause a bar of the promised time, and under it a line to the \
-         worst observed time; the table that follows has the same figures.</desc>\n"
+         <desc id=\"{id}-d\">For each event a bar until it may happen and a dashed box while it is \
+         due, and under it a line to each observed time; the table that follows has the same \
+         figures.</desc>\n"
     );
     for tick in 0..=TICKS {
         let secs = step.saturating_mul(tick);
@@ -200,64 +278,84 @@ fn drawing(document: &str, title: &str, lanes: &[Lane<'_>]) -> String {
             ),
         );
     }
-    for (lane, row) in lanes.iter().zip(0_u64..) {
-        let top = HEAD.saturating_add(LANE.saturating_mul(row));
-        draw_lane(&mut out, lane, top, &at);
+    let mut top = HEAD;
+    for lane in lanes {
+        draw_promise(&mut out, lane, top, &at);
+        let mut row = top.saturating_add(LANE);
+        for seen in &lane.seen {
+            draw_seen(&mut out, seen, row, &at);
+            row = row.saturating_add(ROW);
+        }
+        top = top.saturating_add(lane.height());
     }
     out.push_str("</svg>\n");
     out
 }
 
-fn draw_lane(out: &mut String, lane: &Lane<'_>, top: u64, at: &impl Fn(u64) -> u64) {
-    let clause = &lane.verdict.clause;
-    let status = lane.verdict.status;
-    let (bar, mid, line) = (
-        top.saturating_add(4),
-        top.saturating_add(16),
-        top.saturating_add(34),
+fn draw_promise(out: &mut String, lane: &Lane<'_>, top: u64, at: &impl Fn(u64) -> u64) {
+    let (bar, mid) = (top.saturating_add(6), top.saturating_add(18));
+    let from = at(lane.earliest.map_or(0, forward));
+    // nothing demands it: the box stays open at its right end
+    let until = lane
+        .latest
+        .map_or(LEFT.saturating_add(SPAN), |secs| at(forward(secs)));
+    let until = until.max(from);
+    push(
+        out,
+        format_args!(
+            "<text class=\"id\" x=\"4\" y=\"{mid}\">{}</text>\n",
+            escape(&lane.event)
+        ),
     );
-    let (surely, most, seen) = (
-        at(lane.surely_secs),
-        at(lane.at_most_secs),
-        at(lane.observed_secs()),
+    if from > LEFT {
+        push(
+            out,
+            format_args!(
+                "<rect class=\"promised\" x=\"{LEFT}\" y=\"{bar}\" width=\"{}\" height=\"16\"/>\n",
+                from.saturating_sub(LEFT)
+            ),
+        );
+    }
+    let (low, edge) = (
+        bar.saturating_add(16),
+        if lane.latest.is_some() {
+            "v16"
+        } else {
+            "m0 16"
+        },
     );
     push(
         out,
         format_args!(
-            "<text class=\"id\" x=\"4\" y=\"{mid}\">{}</text><text x=\"4\" y=\"{}\">{status}</text>\n\
-             <rect class=\"promised\" x=\"{LEFT}\" y=\"{bar}\" width=\"{}\" height=\"16\"/>\n",
-            escape(&clause.id.to_string()),
-            line.saturating_add(4),
-            surely.saturating_sub(LEFT)
+            "<path class=\"due\" d=\"M{from} {low}v-16H{until}{edge}H{from}\"/>\
+             <text x=\"{}\" y=\"{mid}\">{}</text>\n",
+            until.saturating_add(8),
+            escape(&lane.ids())
         ),
     );
-    if most > surely {
-        push(
-            out,
-            format_args!(
-                "<rect class=\"month\" x=\"{surely}\" y=\"{bar}\" width=\"{}\" height=\"16\"/>\n",
-                most.saturating_sub(surely)
-            ),
-        );
-    }
-    let missed = if lane.worst.margin_seconds < 0 {
+}
+
+fn draw_seen(out: &mut String, seen: &Seen<'_>, top: u64, at: &impl Fn(u64) -> u64) {
+    let line = top.saturating_add(6);
+    let (from, until) = (at(seen.from_secs), at(seen.at_secs()));
+    let class = if seen.is_missed() {
         "missed"
     } else {
         "observed"
     };
-    let figure = escape(&figure(clause).unwrap_or_default());
+    let (id, status) = (seen.verdict.clause.id, seen.verdict.status);
+    let size = length(seen.observed_secs());
     push(
         out,
         format_args!(
-            "<text x=\"{}\" y=\"{mid}\">{figure}</text>\n\
-             <line class=\"{missed}\" x1=\"{LEFT}\" y1=\"{line}\" x2=\"{seen}\" y2=\"{line}\"/>\
-             <path class=\"{missed}\" d=\"M{} {line}l6 -6l6 6l-6 6z\"/>\n\
-             <text x=\"{}\" y=\"{}\">worst {}</text>\n",
-            most.saturating_add(8),
-            seen.saturating_sub(6),
-            seen.saturating_add(12),
-            line.saturating_add(4),
-            length(lane.observed_secs())
+            "<text x=\"16\" y=\"{text}\">{id} {} {status}</text>\
+             <line class=\"{class}\" x1=\"{from}\" y1=\"{line}\" x2=\"{until}\" y2=\"{line}\"/>\
+             <path class=\"{class}\" d=\"M{} {line}l6 -6l6 6l-6 6z\"/>\
+             <text x=\"{}\" y=\"{text}\">{size}</text>\n",
+            shape(status),
+            until.saturating_sub(6),
+            until.saturating_add(12),
+            text = line.saturating_add(4),
         ),
     );
 }
@@ -303,10 +401,10 @@ mod tests {
         };
         check(0, 1);
         check(4, 1);
-        check(3_600, 720);
-        check(86_400, 5 * 3_600);
-        check(31 * 86_400, 7 * 86_400);
-        check(185 * 86_400, 37 * 86_400);
+        check(3_600, 900);
+        check(86_400, 6 * 3_600);
+        check(31 * 86_400, 8 * 86_400);
+        check(184 * 86_400, 46 * 86_400);
     }
 
     #[test]

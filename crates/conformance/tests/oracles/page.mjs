@@ -46,6 +46,16 @@ try {
   await page.goto(pathToFileURL(page_path).href);
   const shot = (name, options) => page.screenshot({ path: join(out, name), ...options });
 
+  // brings the drawing with most observations to the top; false when there is none
+  const fullest = () =>
+    page.evaluate(() => {
+      const rows = (figure) => figure.querySelectorAll("path.observed, path.missed").length;
+      const figures = [...document.querySelectorAll("figure")];
+      const most = figures.sort((a, b) => rows(b) - rows(a))[0];
+      most?.scrollIntoView();
+      return most !== undefined;
+    });
+
   const ways = [
     ["light", "screen", wide],
     ["dark", "screen", wide],
@@ -64,11 +74,7 @@ try {
     const found = violations.map((one) => `${one.id}: ${one.nodes[0].html.slice(0, 200)}`);
     judged.push({ way, found, overflow, rules: passes.length });
     await shot(`${way}.png`);
-    const figure = page.locator("figure").first();
-    if ((await figure.count()) > 0) {
-      await figure.scrollIntoViewIfNeeded();
-      await shot(`${way}-timeline.png`);
-    }
+    if (await fullest()) await shot(`${way}-timeline.png`);
     const row = page.locator(".clauses tbody tr").nth(5);
     if ((await row.count()) > 0) {
       await row.scrollIntoViewIfNeeded();
@@ -82,10 +88,7 @@ try {
   const session = await context.newCDPSession(page);
   await session.send("Emulation.setEmulatedVisionDeficiency", { type: "achromatopsia" });
   await shot("grey.png");
-  if ((await page.locator("figure").count()) > 0) {
-    await page.locator("figure").first().scrollIntoViewIfNeeded();
-    await shot("grey-timeline.png");
-  }
+  if (await fullest()) await shot("grey-timeline.png");
   await session.send("Emulation.setEmulatedVisionDeficiency", { type: "none" });
   await page.emulateMedia({ colorScheme: "light", media: null });
   await page.pdf({ path: join(out, "a4.pdf"), format: "A4", preferCSSPageSize: true });

@@ -8,6 +8,7 @@ use crate::report::svg::margin;
 use crate::report::terminal::{length, spans};
 use crate::report::{DocumentReport, figure, names};
 use crate::runner::Options;
+use crate::stage::Margin;
 use crate::status::SabotageOutcome;
 use crate::verdict::{ClauseVerdict, ScenarioVerdict};
 
@@ -81,7 +82,7 @@ fn figures(clause: &Clause) -> String {
                 .map_or_else(|| bound.early.to_string(), length);
             items.push(element(
                 "li",
-                format!("declared: the floor may be missed by up to {early}"),
+                format!("declared: the page\u{2019}s floor may be missed by up to {early}"),
             ));
         }
         if !bound.late.is_zero() {
@@ -91,7 +92,7 @@ fn figures(clause: &Clause) -> String {
                 .map_or_else(|| bound.late.to_string(), length);
             items.push(element(
                 "li",
-                format!("declared: the ceiling may be exceeded by up to {late}"),
+                format!("declared: the page\u{2019}s ceiling may be passed by up to {late}"),
             ));
         }
     }
@@ -123,10 +124,47 @@ fn observed(verdict: &ClauseVerdict) -> String {
     };
     let seen = length(worst.observed_seconds.unsigned_abs());
     let limit = length(worst.limit_seconds.unsigned_abs());
-    format!(
+    let mut out = format!(
         "{seen}<br/><small>limit {limit}<br/>margin {}</small>",
         margin(worst)
-    )
+    );
+    if let Some(missed) = verdict
+        .clause
+        .bound
+        .as_ref()
+        .and_then(|bound| missed(bound, worst))
+    {
+        out.push_str(&format!("<br/>{missed}"));
+    }
+    out
+}
+
+/// By how much the run missed what the page itself says, within a declared tolerance or not.
+fn missed(bound: &Bound, worst: &Margin) -> Option<String> {
+    let Margin {
+        observed_seconds,
+        limit_seconds,
+        margin_seconds,
+    } = *worst;
+    // the margin to a floor is what came after it, to a ceiling what was left before it
+    let is_floor = observed_seconds.checked_sub(limit_seconds) == Some(margin_seconds);
+    let (what, tolerance) = match (bound.min, bound.max) {
+        (Some(_), None) => ("floor", bound.early),
+        (Some(_), Some(_)) if is_floor => ("floor", bound.early),
+        (_, Some(_)) => ("ceiling", bound.late),
+        (None, None) => return None,
+    };
+    let tolerance = i64::try_from(tolerance.as_secs()?).ok()?;
+    let missed = u64::try_from(tolerance.checked_sub(margin_seconds)?).ok()?;
+    (missed > 0).then(|| format!("the page\u{2019}s {what} missed by {}", days(missed)))
+}
+
+/// A length with its days: `2d 1h (2.04 days)`.
+fn days(secs: u64) -> String {
+    let hundredths = secs.saturating_mul(100).div_ceil(86_400);
+    let whole = hundredths.checked_div(100).unwrap_or(0);
+    let part = hundredths.checked_rem(100).unwrap_or(0);
+    format!("{} ({whole}.{part:02} days)", length(secs))
 }
 
 fn proof(verdict: &ClauseVerdict) -> String {
@@ -191,4 +229,47 @@ fn list(items: impl IntoIterator<Item = String>) -> String {
         return items;
     }
     format!("<ul>{items}</ul>")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn bound(text: &str) -> Bound {
+        let policy = std::fs::read_to_string(concat!(
+            env!("CARGO_MANIFEST_DIR"),
+            "/../../policies/prodb.toml"
+        ))
+        .unwrap();
+        let document = policy_document::Document::parse(&policy).unwrap();
+        let clause = document.clause(&text.parse().unwrap()).unwrap();
+        clause.bound.clone().unwrap()
+    }
+
+    #[test]
+    fn a_floor_that_the_page_gives_is_missed_by_what_the_tolerance_takes() {
+        let check = |clause: &str, observed, limit, margin, expect: Option<&str>| {
+            let worst = Margin {
+                observed_seconds: observed,
+                limit_seconds: limit,
+                margin_seconds: margin,
+            };
+            let got = missed(&bound(clause), &worst);
+            assert_eq!(got.as_deref(), expect, "{clause} {margin}");
+        };
+        let (hour, day) = (3_600, 86_400);
+        // P-18: six months, 49 h early at most
+        let floor = 184 * day - 49 * hour;
+        let most = "the page\u{2019}s floor missed by 2d 1h (2.05 days)";
+        check("P-18", floor, floor, 0, Some(most));
+        let some = "the page\u{2019}s floor missed by 1h (0.05 days)";
+        check("P-18", floor + 48 * hour, floor, 48 * hour, Some(some));
+        check("P-18", floor + 49 * hour, floor, 49 * hour, None);
+        check("P-18", 181 * day, 182 * day, day, None);
+        // P-52: 30 days, 25 h late at most
+        let ceiling = 31 * day + hour;
+        let late = "the page\u{2019}s ceiling missed by 1d 1h (1.05 days)";
+        check("P-52", ceiling, ceiling, 0, Some(late));
+        check("P-52", ceiling - 25 * hour, ceiling, 25 * hour, None);
+    }
 }

@@ -144,7 +144,8 @@ pub(super) fn ignored(report: &DocumentReport) -> String {
     )
 }
 
-fn part<const N: usize>(
+/// A heading with its table, or with a sentence where there is no row.
+pub(super) fn part<const N: usize>(
     report: &DocumentReport,
     title: &str,
     headings: &[&str; N],

@@ -3,11 +3,14 @@
 #[cfg(test)]
 mod common;
 
+use std::io;
 use std::path::Path;
+use std::sync::Arc;
 
 use conformance::Options;
 use conformance::testing::{ModelFactory, Toy, ToyFactory, load, trial};
 use conformance::verdict::{ClauseVerdict, UNREAD};
+use policy_document::Document;
 use time::macros::utc_datetime;
 
 const POLICIES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../policies");
@@ -15,6 +18,14 @@ const GOLDEN: &str = concat!(
     env!("CARGO_MANIFEST_DIR"),
     "/tests/golden/unread_figures.txt"
 );
+
+fn document(clauses: &[(&str, &str)], tables: &str) -> io::Result<Arc<Document>> {
+    let document = Document::parse(&common::policy(clauses, tables)).map_err(|errors| {
+        let texts: Vec<_> = errors.iter().map(ToString::to_string).collect();
+        io::Error::new(io::ErrorKind::InvalidData, texts.join("; "))
+    })?;
+    Ok(Arc::new(document))
+}
 
 fn options() -> Options {
     Options::new(7, utc_datetime!(2026-11-22 00:00))
@@ -54,7 +65,7 @@ fn what_no_scenario_reads_is_named_and_what_one_reads_is_not() {
         "{BIN}[clause.verify]\nscenarios = [\"bin::restorable_for_the_whole_floor\", \
          \"bin::purged_in_time\"]\nsabotages = [\"purge-early\"]\n"
     );
-    let document = common::document(&[("S-01", &floor), ("S-02", &both)], "").unwrap();
+    let document = document(&[("S-01", &floor), ("S-02", &both)], "").unwrap();
     let check = |toy, clause: &str, expect: &str| {
         let outcome = match toy {
             None => trial(ModelFactory, std::slice::from_ref(&document), &options()),
@@ -109,7 +120,7 @@ fn a_clause_without_scenario_or_sabotage_says_that_it_is_unbound() {
     let keys = "kind = \"technical\"\nmodality = \"always\"\ncrates = [\"covenant\"]\n";
     let bound =
         format!("{keys}[clause.verify]\nscenarios = [\"at_rest::second_layer\"]\nsabotages = []\n");
-    let document = common::document(&[("S-01", keys), ("S-02", &bound)], "").unwrap();
+    let document = document(&[("S-01", keys), ("S-02", &bound)], "").unwrap();
     let outcome = trial(ModelFactory, &[document], &options()).unwrap();
     let notes = |clause: &str| outcome.verdict(clause).unwrap().notes.clone();
     assert!(notes("S-01").contains(&"unbound: the clause names no scenario".to_owned()));

@@ -1,10 +1,6 @@
 //! A small policy whose clauses a test writes out: one line of page, which serves all of them.
 
-use std::io;
-use std::sync::Arc;
-
 use covenant_core::digest::Digest;
-use policy_document::Document;
 
 /// The page.
 pub(crate) const PAGE: &[u8] = b"All of it.\n";
@@ -36,16 +32,4 @@ day = ["elapsed", "end-of-day"]
     }
     text.push_str(tables);
     text
-}
-
-/// The document of [`policy`].
-///
-/// # Errors
-/// When it is not valid, with every mistake.
-pub(crate) fn document(clauses: &[(&str, &str)], tables: &str) -> io::Result<Arc<Document>> {
-    let document = Document::parse(&policy(clauses, tables)).map_err(|errors| {
-        let texts: Vec<_> = errors.iter().map(ToString::to_string).collect();
-        io::Error::new(io::ErrorKind::InvalidData, texts.join("; "))
-    })?;
-    Ok(Arc::new(document))
 }

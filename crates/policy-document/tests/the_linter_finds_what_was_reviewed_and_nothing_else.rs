@@ -113,6 +113,35 @@ fn the_words_that_the_documents_name_are_those_on_the_pages() -> Result<(), Fail
     Ok(())
 }
 
+/// Every word that a document names for the linter is there for a finding; so is every answer.
+#[test]
+fn without_any_word_of_the_cross_checks_the_findings_are_others() -> Result<(), Failure> {
+    const KEYS: [&str; 8] = [
+        "denies", "does", "heading", "owner", "repeats", "sites", "terms", "words_on",
+    ];
+    let documents = documents()?;
+    let before = lint_all(&documents.iter().collect::<Vec<_>>(), TODAY);
+    let mut tried = 0;
+    for (at, text) in POLICIES.iter().enumerate() {
+        for (number, line) in text.lines().enumerate() {
+            let key = line.split(" = ").next().unwrap_or_default();
+            if !KEYS.contains(&key) {
+                continue;
+            }
+            let rest = text.lines().enumerate().filter(|(n, _)| *n != number);
+            let rest: Vec<&str> = rest.map(|(_, line)| line).collect();
+            let without = Document::parse(&rest.join("\n")).map_err(|e| format!("{e:?}"))?;
+            let mut all: Vec<&Document> = documents.iter().collect();
+            all[at] = &without;
+            let after = &lint_all(&all, TODAY)[at];
+            assert_ne!(before[at].findings, after.findings, "{line}");
+            tried += 1;
+        }
+    }
+    assert!(tried >= 20, "{tried}");
+    Ok(())
+}
+
 #[test]
 fn a_finding_more_or_less_is_told() -> Result<(), Failure> {
     let (documents, expected) = (documents()?, expected()?);

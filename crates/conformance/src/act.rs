@@ -89,6 +89,46 @@ pub enum KeysAtHand {
     None,
 }
 
+/// A first message to the listener of the system.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[non_exhaustive]
+pub enum Hello {
+    /// A request of HTTP, not encrypted.
+    Plaintext,
+    /// SSL 3.0.
+    Ssl3,
+    /// TLS 1.0.
+    Tls10,
+    /// TLS 1.1.
+    Tls11,
+    /// Dressed as TLS 1.2, and its list of versions has 1.1 and 1.0 alone.
+    OldVersions,
+    /// TLS 1.2 with suites of 256 bits.
+    Tls12,
+    /// TLS 1.2 with suites of 128 bits alone.
+    Tls12Aes128,
+    /// TLS 1.3 with suites of 256 bits.
+    Tls13,
+    /// TLS 1.3 with suites of 128 bits alone.
+    Tls13Aes128,
+}
+
+impl fmt::Display for Hello {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Plaintext => "a request in plaintext",
+            Self::Ssl3 => "ssl-3.0",
+            Self::Tls10 => "tls-1.0",
+            Self::Tls11 => "tls-1.1",
+            Self::OldVersions => "a list of tls-1.1 and tls-1.0",
+            Self::Tls12 => "tls-1.2",
+            Self::Tls12Aes128 => "tls-1.2 with 128 bits",
+            Self::Tls13 => "tls-1.3",
+            Self::Tls13Aes128 => "tls-1.3 with 128 bits",
+        })
+    }
+}
+
 macro_rules! acts {
     ($($(#[$doc:meta])* $variant:ident $({ $($(#[$field_doc:meta])* $field:ident : $kind:ty),* $(,)? })?),* $(,)?) => {
         /// What a scenario asks of a system.
@@ -269,6 +309,22 @@ acts! {
         /// The canary, with its salts.
         canary: Canary,
     },
+    /// Lists every way by which bytes enter or leave: listeners, databases, stores of objects and
+    /// of keys. Answer: [`Seen::Endpoints`].
+    ListEndpoints,
+    /// Sends a first message to the listener, as a stranger would. Answer: [`Seen::Answer`].
+    SendHello {
+        /// The message.
+        hello: Hello,
+    },
+    /// Reads the certificate chain that the listener presents. Answer: [`Seen::Chain`].
+    ShowChain,
+    /// Configures an address of a database, a store or a mail server for production, without opening
+    /// it. Answer: [`Seen::Done`]; an address that is not secure is [`crate::Refusal::Denied`].
+    UseEndpoint {
+        /// The address, as a URL.
+        address: String,
+    },
 }
 
 /// What a system answers to an [`Act`].
@@ -303,6 +359,12 @@ pub enum Seen {
     Trial(Opening),
     /// How a value is sealed.
     Sealing(SealingSeen),
+    /// Every way by which bytes enter or leave.
+    Endpoints(Vec<EndpointSeen>),
+    /// How the listener answered.
+    Answer(AnswerSeen),
+    /// The certificates that the listener presents, leaf first.
+    Chain(Vec<CertificateSeen>),
 }
 
 /// What a put tells.
@@ -397,4 +459,53 @@ pub struct SealingSeen {
     pub plain_columns: Vec<String>,
     /// Columns of the live schema that nothing declares, as `table.column`.
     pub undeclared_columns: Vec<String>,
+}
+
+/// How bytes travel at an endpoint.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Carrier {
+    /// A file or folder of the host.
+    LocalFile,
+    /// Nothing encrypts them.
+    Plaintext,
+    /// TLS, verified.
+    Tls,
+    /// A socket in the host's file system.
+    UnixSocket,
+}
+
+/// One way by which bytes enter or leave.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct EndpointSeen {
+    /// What it is for.
+    pub name: String,
+    /// How bytes travel there.
+    pub carrier: Carrier,
+}
+
+/// How a listener answered a first message.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum AnswerSeen {
+    /// It goes on with the handshake.
+    Accepted {
+        /// In which version, in the spelling of the policies: `tls-1.2`.
+        version: String,
+        /// Bits of the key of the suite that it chose.
+        key_bits: u16,
+    },
+    /// It answered in the clear.
+    Clear,
+    /// It refused.
+    Refused,
+}
+
+/// One certificate of a chain.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CertificateSeen {
+    /// The hash under its signature: `sha-256`; or how else it is signed.
+    pub signature: String,
+    /// Its key: `rsa-2048`, `p-256`, `p-384`, `ed25519`; or what else it is.
+    pub key: String,
 }

@@ -2,6 +2,7 @@
 //! subject in a folder of its own. A sabotage is a wrapped joint of the assembly, nothing else.
 
 mod acts;
+mod front;
 mod look;
 mod schema;
 mod trail;
@@ -114,6 +115,9 @@ struct Embedded {
     covenant: Covenant,
     /// A second process on the same stores, started when it is first asked for.
     second: Option<Covenant>,
+    /// The listener, started when it is first asked for.
+    front: Option<front::Front>,
+    sabotage: Option<Sabotage>,
     clock: Arc<ManualClock>,
     random: Arc<SeededRandom>,
     document: Arc<Profile>,
@@ -156,6 +160,8 @@ impl Embedded {
         Ok(Self {
             covenant,
             second: None,
+            front: None,
+            sabotage,
             clock,
             random,
             document: Arc::new(profile),

@@ -17,6 +17,7 @@ mod bin;
 mod database;
 mod keys;
 mod steps;
+mod transit;
 
 /// What kind of promise a scenario proves, and so which figures it reads.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -108,6 +109,9 @@ pub const CATALOGUE: &[Scenario] = &[
     bin::RESTORABLE_FOR_THE_WHOLE_FLOOR,
     database::DELETED_UNREADABLE,
     keys::ONE_KEY_PER_VAULT,
+    transit::CHAIN_AND_SUITES,
+    transit::NO_PLAINTEXT_ENDPOINT,
+    transit::VERSIONS,
 ];
 
 /// The scenario of this id; `None` when it is not built.

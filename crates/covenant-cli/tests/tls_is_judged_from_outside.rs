@@ -8,7 +8,9 @@ use std::process::{Command, Output};
 use std::sync::Arc;
 
 use covenant_core::SystemClock;
-use crypto_envelope::testing::transit::{Listener, Serving, aes128_server_config};
+use crypto_envelope::testing::transit::{
+    Listener, Serving, WEAK_IDENTITY_PEM, aes128_server_config,
+};
 use crypto_envelope::transit::rustls::ServerConfig;
 use crypto_envelope::transit::rustls::pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
 use crypto_envelope::transit::{Identity, Probe, server_config};
@@ -63,7 +65,7 @@ fn chains() -> Outcome {
     let file = |name: &str, text: &str| fs::write(folder.path().join(name), text);
     file("good.pem", &certificate(4_000)?.0.pem())?;
     file("old.pem", &certificate(1_999)?.0.pem())?;
-    file("sha1.pem", include_str!("documents/p256_sha1.pem"))?;
+    file("sha1.pem", str::from_utf8(WEAK_IDENTITY_PEM)?)?;
     file("other.pem", &certificate(4_000)?.1.serialize_pem())?;
     file(
         "broken.pem",

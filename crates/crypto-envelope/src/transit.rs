@@ -28,7 +28,7 @@ use rustls::time_provider::TimeProvider;
 pub use chain::{CertificateInfo, CertificateKey, ChainError, SignatureHash};
 pub use client::client_config;
 pub use endpoint::{Endpoint, EndpointError, Plaintext};
-pub use hello::{Must, Probe};
+pub use hello::{Must, Probe, suite_key_bits};
 pub use probe::{Answer, ProbeError, ask, presented, probe, probe_with};
 pub use provider::provider;
 pub use rustls;

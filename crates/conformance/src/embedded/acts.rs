@@ -140,6 +140,10 @@ impl Embedded {
                 record,
                 canary,
             } => self.describe(*tenant, *record, canary).await,
+            Act::ListEndpoints => self.endpoints(),
+            Act::SendHello { hello } => self.send_hello(*hello).await,
+            Act::ShowChain => self.show_chain().await,
+            Act::UseEndpoint { address } => self.use_endpoint(address),
             other => Err(Refusal::Unsupported(other.kind())),
         }
     }

@@ -1,4 +1,5 @@
-//! The sabotages of the embedded subject: each is one joint of the assembly, wrapped.
+//! The sabotages of the embedded subject: each is one joint of the assembly, wrapped. Those of its
+//! listener are in `front.rs`.
 
 mod backups;
 mod records;
@@ -38,6 +39,9 @@ pub(super) const BUILT: &[Sabotage] = &[
     Sabotage::FieldPlain,
     Sabotage::OneLayer,
     Sabotage::Aes128,
+    Sabotage::Tls11Allowed,
+    Sabotage::PlaintextListener,
+    Sabotage::WeakChain,
     Sabotage::ChangeUnlogged,
 ];
 

@@ -27,6 +27,7 @@ mod backups;
 mod disk;
 mod figures;
 mod seal;
+mod transit;
 
 use disk::Disk;
 use figures::Figures;
@@ -57,6 +58,9 @@ const BUILT: &[Sabotage] = &[
     Sabotage::FieldPlain,
     Sabotage::OneLayer,
     Sabotage::Aes128,
+    Sabotage::Tls11Allowed,
+    Sabotage::PlaintextListener,
+    Sabotage::WeakChain,
     Sabotage::ChangeUnlogged,
 ];
 

@@ -6,3 +6,7 @@ mod unsound;
 
 pub use listener::{GREETING, Listener, Serving};
 pub use unsound::{aes128_server_config, unjudged_server_config};
+
+/// A self-signed certificate with SHA-1 over P-256, and its key, as PEM; made by OpenSSL, valid until
+/// 2126, and worth nothing: its key is public.
+pub const WEAK_IDENTITY_PEM: &[u8] = include_bytes!("transit/p256_sha1.pem");

@@ -97,6 +97,18 @@ const SIGNATURES: &[u16] = &[
     0x0403, 0x0503, 0x0804, 0x0805, 0x0806, 0x0807, 0x0401, 0x0501, 0x0601,
 ];
 
+/// Bits of the key of a suite that a [`Probe`] offers; `None` for any other.
+#[must_use]
+pub const fn suite_key_bits(suite: u16) -> Option<u16> {
+    match suite {
+        0x1302 | 0x1303 | 0xc02c | 0xc030 | 0xcca8 | 0xcca9 | 0xc014 | 0xc00a | 0x0035 => Some(256),
+        0x1301 | 0xc02b | 0xc02f | 0x009c | 0xc013 | 0xc009 | 0x002f => Some(128),
+        // three keys of DES, of which two parts count
+        0x000a => Some(112),
+        _ => None,
+    }
+}
+
 /// What a hello says.
 struct Hello {
     /// The version in the message; in the record it is at most 0301, as clients send it.

@@ -3,6 +3,7 @@ use std::error::Error;
 use std::sync::Arc;
 
 use covenant_core::{Clock, ManualClock};
+use crypto_envelope::testing::transit::WEAK_IDENTITY_PEM;
 use crypto_envelope::transit::rustls::ServerConfig;
 use crypto_envelope::transit::rustls::pki_types::pem::PemObject;
 use crypto_envelope::transit::rustls::pki_types::{
@@ -96,7 +97,7 @@ fn params(subject: &str, names: &[&str]) -> Result<CertificateParams, rcgen::Err
 /// A certificate that is signed with SHA-1, and its key: made by OpenSSL, for these tests alone.
 pub(crate) fn sha1_identity()
 -> Result<(Vec<CertificateDer<'static>>, PrivateKeyDer<'static>), Box<dyn Error>> {
-    let pem = include_bytes!("certificates/p256_sha1.pem");
+    let pem = WEAK_IDENTITY_PEM;
     let chain = CertificateDer::pem_slice_iter(pem).collect::<Result<_, _>>()?;
     Ok((chain, PrivateKeyDer::from_pem_slice(pem)?))
 }

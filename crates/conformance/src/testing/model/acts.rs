@@ -91,6 +91,10 @@ impl Model {
                 }))
             }
             Act::DescribeSealing { canary, .. } => Ok(self.describe(canary)),
+            Act::ListEndpoints => Ok(self.endpoints()),
+            Act::SendHello { hello } => Ok(self.answer(*hello)),
+            Act::ShowChain => Ok(self.chain()),
+            Act::UseEndpoint { address } => self.use_endpoint(address),
             Act::BackUp { .. }
             | Act::ListSnapshots { .. }
             | Act::RestoreSnapshot { .. }

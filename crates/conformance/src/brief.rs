@@ -165,6 +165,20 @@ impl Brief {
         ciphers.filter_map(|token| bits(&token)).max()
     }
 
+    /// The words of which something can be made, with what was made of each; the others count as not
+    /// read.
+    #[must_use]
+    pub fn words<T>(&self, made_of: impl Fn(&str) -> Option<T>) -> Vec<T> {
+        let tokens = self.figures.tokens.iter();
+        tokens
+            .filter_map(|token| {
+                let made = made_of(token)?;
+                self.note([Read::Word(token.clone())]);
+                Some(made)
+            })
+            .collect()
+    }
+
     /// The zone by which dates and midnights are told.
     #[must_use]
     pub const fn zone(&self) -> &Zone {

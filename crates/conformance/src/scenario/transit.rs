@@ -82,7 +82,6 @@ pub(super) const NO_PLAINTEXT_ENDPOINT: Scenario = Scenario {
 
 fn versions<'s>(stage: &'s mut Stage<'_>) -> BoxFuture<'s, Result<(), Stop>> {
     Box::pin(async move {
-        let named = stage.brief().tokens.clone();
         for hello in SPOKEN {
             let version = hello.to_string();
             let AnswerSeen::Accepted { version: seen, .. } = send(stage, hello).await? else {
@@ -91,13 +90,23 @@ fn versions<'s>(stage: &'s mut Stage<'_>) -> BoxFuture<'s, Result<(), Stop>> {
             };
             stage.check("version of the answer", version, seen)?;
         }
-        let newest = |word: &String| SPOKEN.iter().any(|v| word.starts_with(&v.to_string()));
-        let served = if named.is_empty() || named.iter().any(newest) {
-            "spoken"
-        } else {
-            "none of them is spoken"
-        };
-        stage.check("the newest of the named versions", "spoken", served)?;
+        // older versions that the words name are not read: they are refused like the rest
+        let named = stage.brief().words(|word| {
+            let version = word.strip_suffix("-or-newer").unwrap_or(word);
+            SPOKEN
+                .into_iter()
+                .find(|hello| hello.to_string() == version)
+        });
+        if named.is_empty() {
+            let old = stage
+                .brief()
+                .words(|word| word.strip_prefix("tls-").map(str::to_owned));
+            stage.check(
+                "versions that are named, all old",
+                String::new(),
+                old.join(", "),
+            )?;
+        }
         for hello in OLD {
             let seen = word(&send(stage, hello).await?);
             stage.check(hello, "refused", seen)?;
@@ -108,7 +117,13 @@ fn versions<'s>(stage: &'s mut Stage<'_>) -> BoxFuture<'s, Result<(), Stop>> {
 
 fn chain_and_suites<'s>(stage: &'s mut Stage<'_>) -> BoxFuture<'s, Result<(), Stop>> {
     Box::pin(async move {
-        let bits = cipher_bits(stage);
+        let words = stage.brief();
+        let bits = words.words(|word| {
+            let number = word.strip_prefix("cipher-")?.strip_suffix("-bit")?;
+            number.parse::<u16>().ok()
+        });
+        let bits = bits.into_iter().max().unwrap_or(KEY_BITS);
+        drop(words.words(|word| (word == "certificate-sha-2").then_some(word.to_owned())));
         for hello in SPOKEN {
             let AnswerSeen::Accepted { key_bits, .. } = send(stage, hello).await? else {
                 return stage.premise(hello, "spoken", "refused");
@@ -202,14 +217,4 @@ const fn word(answer: &AnswerSeen) -> &'static str {
 /// The group's name when the word is in it, else the word.
 fn one_of<'w>(word: &'w str, group: &[&str], name: &'w str) -> &'w str {
     if group.contains(&word) { name } else { word }
-}
-
-/// Bits that the words demand of a cipher: the number in `cipher-256-bit`.
-fn cipher_bits(stage: &Stage<'_>) -> u16 {
-    let words = stage.brief().tokens.iter();
-    let numbers = words.filter_map(|word| {
-        let number = word.strip_prefix("cipher-")?.strip_suffix("-bit")?;
-        number.parse().ok()
-    });
-    numbers.max().unwrap_or(KEY_BITS)
 }

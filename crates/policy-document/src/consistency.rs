@@ -13,6 +13,9 @@ use time::Date;
 use crate::lifecycle::{Against, Death, Figures, Lifecycle, Promise, deaths, promises};
 use crate::{Document, FindingCode};
 
+/// Days after which the calendar repeats.
+const CYCLE_DAYS: u32 = 146_097;
+
 /// Promises, and perhaps keys and stores, that cannot all be kept.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Conflict {
@@ -42,6 +45,10 @@ impl Conflict {
         let (code, labels, when) = match verdict {
             Verdict::Consistent => return None,
             Verdict::Always { labels } => (FindingCode::ContradictionAlways, labels, None),
+            // each day has an instant from which it fails
+            Verdict::SomeDates { days, labels, .. } if days == CYCLE_DAYS => {
+                (FindingCode::ContradictionAlways, labels, None)
+            }
             Verdict::SomeDates {
                 witness,
                 days,
@@ -78,7 +85,7 @@ impl Conflict {
             || "on every date".to_owned(),
             |when| {
                 let When { date, root, days } = when;
-                format!("first when {root} is on {date}, on {days} of 146097 days")
+                format!("first when {root} is on {date}, on {days} of {CYCLE_DAYS} days")
             },
         )
     }

@@ -1,7 +1,10 @@
 //! Small pages about nothing, with one line for each clause: only their figures matter.
 
-/// A document of these clauses, each `id modality bound-keys`, and whatever tables follow.
-pub(crate) fn policy(zones: &str, clauses: &[(&str, &str, &str)], tables: &str) -> String {
+/// Id, modality, and the bound with all that follows it.
+pub(crate) type Line<'a> = (&'a str, &'a str, &'a str);
+
+/// A document of these clauses and tables, read in these zones; days both ways.
+pub(crate) fn policy(zones: &str, clauses: &[Line<'_>], tables: &str) -> String {
     let digest = "ab".repeat(32);
     let mut text = format!(
         "[document]\nformat = \"covenant/policy/v1\"\nid = \"acme\"\nvendor = \"Acme\"\n\

@@ -30,6 +30,17 @@ pub fn toml(data: &[u8]) {
                 assert!(finding.clauses.iter().all(has), "{finding}");
                 assert!(!finding.message.contains('\n'), "{finding}");
             }
+            for row in document.residency() {
+                assert!(
+                    row.max_days.is_none_or(|most| row.min_days <= most),
+                    "{row:?}"
+                );
+            }
+            let midnight = document.reviewed().midnight().as_utc();
+            for lifecycle in document.lifecycles() {
+                let dates = document.timeline(lifecycle, midnight);
+                assert_eq!(dates.is_empty(), lifecycle.start().is_none());
+            }
         }
         Err(errors) => {
             let lines = text.split('\n').count();

@@ -29,6 +29,7 @@
 #![forbid(unsafe_code)]
 
 pub mod action;
+pub mod bundle;
 #[cfg(feature = "sqlite")]
 pub mod changes;
 pub mod checkpoint;

@@ -11,17 +11,30 @@ use crate::output::Failure;
 /// Longest page in bytes, 16 MiB (ours): the largest real one has 13 kB.
 pub(crate) const PAGE_LEN_BYTES_MAX: usize = 16 << 20;
 
+/// A file that is read bit by bit.
+pub(crate) fn open(path: &Path) -> Result<File, Failure> {
+    let file = File::open(path).map_err(|error| refused(path, &error))?;
+    let about = file.metadata().map_err(|error| refused(path, &error))?;
+    if about.is_dir() {
+        return Err(refused(path, &ErrorKind::IsADirectory.into()));
+    }
+    Ok(file)
+}
+
+/// Why a file cannot be read, in words.
+pub(crate) fn refused(path: &Path, error: &std::io::Error) -> Failure {
+    let why = match error.kind() {
+        ErrorKind::NotFound => "no such file".to_owned(),
+        ErrorKind::PermissionDenied => "it may not be read".to_owned(),
+        ErrorKind::IsADirectory => "it is a folder, not a file".to_owned(),
+        _ => error.to_string().to_lowercase(),
+    };
+    Failure::usage(format!("{}: {why}", path.display()))
+}
+
 /// All bytes of a file.
 pub(crate) fn bytes(path: &Path, len_max: usize) -> Result<Vec<u8>, Failure> {
-    let refused = |error: std::io::Error| {
-        let why = match error.kind() {
-            ErrorKind::NotFound => "no such file".to_owned(),
-            ErrorKind::PermissionDenied => "it may not be read".to_owned(),
-            ErrorKind::IsADirectory => "it is a folder, not a file".to_owned(),
-            _ => error.to_string().to_lowercase(),
-        };
-        Failure::usage(format!("{}: {why}", path.display()))
-    };
+    let refused = |error: std::io::Error| refused(path, &error);
     let cap = u64::try_from(len_max).unwrap_or(u64::MAX);
     let file = File::open(path).map_err(refused)?;
     let mut bytes = Vec::new();

@@ -72,6 +72,14 @@ impl Failure {
         }
     }
 
+    /// Something was checked, and is false.
+    pub(crate) fn found(line: impl Into<String>) -> Self {
+        Self {
+            code: FALSE,
+            lines: vec![line.into()],
+        }
+    }
+
     /// Something signed is not authentic.
     pub(crate) fn refused(line: impl Into<String>) -> Self {
         Self {

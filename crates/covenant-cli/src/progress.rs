@@ -17,6 +17,16 @@ impl Progress {
         Self(bar)
     }
 
+    /// Steps of one kind of work, of which nobody knows how many there are.
+    pub(crate) fn counting(work: &'static str) -> Self {
+        let bar = ProgressBar::no_length();
+        if let Ok(style) = ProgressStyle::with_template("{msg} {spinner} {human_pos} {elapsed}") {
+            bar.set_style(style);
+        }
+        bar.set_message(work);
+        Self(bar)
+    }
+
     /// One step is done.
     pub(crate) fn step(&self) {
         self.0.inc(1);

@@ -207,6 +207,63 @@ fn policy_matrix() -> Outcome {
     check("policy matrix", 2, "<FILE>")
 }
 
+#[test]
+fn policy_residency_and_simulate() -> Outcome {
+    let folder = tempfile::tempdir()?;
+    fs::copy(
+        common::documents().join("notes.toml"),
+        folder.path().join("notes.toml"),
+    )?;
+    let prodb = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../policies/prodb.toml");
+    fs::copy(prodb, folder.path().join("prodb.toml"))?;
+    let check = |line, code, says| check(folder.path(), line, code, says);
+    check("policy residency prodb.toml", 0, "211 to 214 days")?;
+    check(
+        "policy residency prodb.toml --class record",
+        0,
+        "P-18, P-49",
+    )?;
+    check(
+        "policy residency prodb.toml --class records",
+        2,
+        "it has account, attachment",
+    )?;
+    check(
+        "policy residency notes.toml --class record",
+        2,
+        "it has none",
+    )?;
+    check(
+        "policy residency prodb.toml --class Record",
+        2,
+        "a name starts with",
+    )?;
+    check("policy residency absent.toml", 2, "no such file")?;
+    check(
+        "policy simulate prodb.toml --from 2027-01-31T12:00:00Z",
+        0,
+        "2027-01-31T12:00:00Z",
+    )?;
+    check(
+        "policy simulate prodb.toml --from 2027-01-31 --course record",
+        0,
+        "invisible",
+    )?;
+    check(
+        "policy simulate prodb.toml --course cat",
+        2,
+        "record, object, trial",
+    )?;
+    check(
+        "policy simulate prodb.toml --from today",
+        2,
+        "2026-01-31T12:00:00Z",
+    )?;
+    let line = "policy simulate prodb.toml --from 2027-01-31 --until 2026-01-31";
+    check(line, 2, "--until is before --from")?;
+    check("policy simulate absent.toml", 2, "no such file")
+}
+
 /// A figure changes, its lines do not: a finding until somebody has looked again and says so.
 #[test]
 fn policy_bless_and_check() -> Outcome {

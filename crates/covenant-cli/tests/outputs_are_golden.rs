@@ -142,6 +142,34 @@ fn policy_matrix() -> Outcome {
 }
 
 #[test]
+fn policy_residency_and_simulate() -> Outcome {
+    let folder = common::documents();
+    let args = ["policy", "residency", "notes.toml"];
+    check("residency.txt", &folder, &args)?;
+    let prodb = "../../../../policies/prodb.toml";
+    let args = ["policy", "residency", prodb, "--class", "record"];
+    check("residency_prodb.txt", &folder, &args)?;
+    check(
+        "residency_prodb.json",
+        &folder,
+        &[&["--json"], &args[..]].concat(),
+    )?;
+    let from = ["--from", "2027-01-31", "--until", "2027-03-31"];
+    let args = [
+        "policy", "simulate", prodb, "--course", "record", "--course", "trial",
+    ];
+    let args = [&args[..], &from].concat();
+    check("simulate_prodb.txt", &folder, &args)?;
+    check(
+        "simulate_prodb.json",
+        &folder,
+        &[&["--json"], &args[..]].concat(),
+    )?;
+    let args = ["policy", "simulate", "notes.toml"];
+    check("simulate.txt", &folder, &[&args[..], &from].concat())
+}
+
+#[test]
 fn policy_bless() -> Outcome {
     let folder = tempfile::tempdir()?;
     let path = folder.path().join("notes.toml");

@@ -5,13 +5,17 @@ mod bless;
 mod check;
 mod diff;
 mod explain;
+mod history;
 mod lock;
 mod matrix;
 mod new;
+mod residency;
+mod simulate;
+mod verify_log;
 
 use covenant_core::{Clock as _, SystemClock};
-use time::Date;
-use time::format_description::well_known::Iso8601;
+use time::format_description::well_known::{Iso8601, Rfc3339};
+use time::{Date, Time, UtcDateTime};
 
 use crate::output::{Failure, Report};
 
@@ -29,6 +33,12 @@ pub(crate) enum Policy {
     Matrix(matrix::Matrix),
     /// Begins a policy file: every line of the page, still to do.
     New(new::New),
+    /// Derives how long data stays in each store.
+    Residency(residency::Residency),
+    /// Shows what happens when, as the promises say, without any store.
+    Simulate(simulate::Simulate),
+    /// Judges a production log by the promises.
+    VerifyLog(verify_log::VerifyLog),
 }
 
 impl Policy {
@@ -40,6 +50,9 @@ impl Policy {
             Self::Explain(explain) => explain.run(),
             Self::Matrix(matrix) => matrix.run(),
             Self::New(new) => new.run(),
+            Self::Residency(residency) => residency.run(),
+            Self::Simulate(simulate) => simulate.run(),
+            Self::VerifyLog(verify) => verify.run(),
         }
     }
 }
@@ -54,7 +67,12 @@ struct Day {
 
 impl Day {
     fn get(&self) -> Date {
-        self.day.unwrap_or_else(|| SystemClock::new().now().date())
+        self.day.unwrap_or_else(|| Self::now().date())
+    }
+
+    /// The present instant.
+    fn now() -> UtcDateTime {
+        SystemClock::new().now()
     }
 }
 
@@ -65,4 +83,26 @@ fn date(text: &str) -> Result<Date, &'static str> {
         .ok()
         .filter(|_| usual)
         .ok_or("a day is written as 2026-01-31")
+}
+
+/// A day, at its first instant in UTC, or an instant.
+fn instant(text: &str) -> Result<UtcDateTime, &'static str> {
+    if let Ok(day) = date(text) {
+        return Ok(UtcDateTime::new(day, Time::MIDNIGHT));
+    }
+    let parsed = UtcDateTime::parse(text, &Rfc3339);
+    parsed.or(Err(
+        "an instant is written as 2026-01-31 or 2026-01-31T12:00:00Z",
+    ))
+}
+
+/// An instant as it is printed, to the second.
+fn shown(at: UtcDateTime) -> String {
+    let (date, time) = (at.date(), at.time());
+    format!(
+        "{date}T{:02}:{:02}:{:02}Z",
+        time.hour(),
+        time.minute(),
+        time.second()
+    )
 }

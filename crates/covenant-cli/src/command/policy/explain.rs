@@ -10,7 +10,7 @@ use policy_document::{
 use serde_json::{Map, Value, json};
 use time::{Date, Time, UtcDateTime};
 
-use super::Day;
+use super::{Day, shown};
 use crate::input;
 use crate::output::{Failure, GOOD, Report, Table};
 use crate::progress::Progress;
@@ -167,7 +167,7 @@ impl View<'_> {
         text.row("  statement", &attestation.statement);
         text.row("  owner", &attestation.owner);
         text.row("  signed on", &attestation.signed_on.to_string());
-        text.row("  expires", &instant(attestation.expires));
+        text.row("  expires", &shown(attestation.expires));
         text.row("  evidence", &attestation.evidence.to_string());
     }
 
@@ -210,7 +210,7 @@ impl View<'_> {
                 "statement": attestation.statement,
                 "evidence": attestation.evidence.to_string(),
                 "signed_on": attestation.signed_on.to_string(),
-                "expires": instant(attestation.expires),
+                "expires": shown(attestation.expires),
             })),
             "deviations": self.deviations().map(|d| self.deviation_object(d)).collect::<Vec<_>>(),
             "controls": controls,
@@ -268,16 +268,6 @@ fn joined(words: &[String]) -> Option<String> {
 fn numbers(numbers: impl Iterator<Item = u32>) -> String {
     let numbers: Vec<_> = numbers.map(|number| number.to_string()).collect();
     numbers.join(", ")
-}
-
-fn instant(at: UtcDateTime) -> String {
-    let (date, time) = (at.date(), at.time());
-    format!(
-        "{date}T{:02}:{:02}:{:02}Z",
-        time.hour(),
-        time.minute(),
-        time.second()
-    )
 }
 
 /// `database.deleted -> database.purged, at most P30D`.

@@ -1,15 +1,16 @@
 //! Policy documents: the three real ones are read, and read and linted, in a moment.
 //!
-//! Python's own reader of TOML is a peer, measured by itself in the same run, where it is installed.
+//! Python's own reader of TOML is a peer, in turns with ours, where it is installed.
 
 #![expect(clippy::print_stderr, reason = "a bench says what it could not run")]
 
 use std::error::Error;
 use std::hint::black_box;
-use std::process::{Command, Stdio};
+use std::io::{BufRead as _, BufReader, Write as _};
+use std::process::{ChildStdin, ChildStdout, Command, Stdio};
 use std::time::Duration;
 
-use benches::{Bar, Measure, time};
+use benches::{Bar, Measure, compare_samples, time, timed};
 use policy_document::{Document, lint_all};
 use time::macros::date;
 
@@ -19,17 +20,15 @@ const DOCUMENTS: [&str; 3] = [
     include_str!("../../policies/protopie.toml"),
 ];
 
-/// Reads the three files with `tomllib` and prints the median seconds of 21 rounds.
+/// For each line of input reads the three files with `tomllib` once and prints the seconds.
 const PEER: &str = "\
-import statistics, sys, time, tomllib
+import sys, time, tomllib
 texts = [open(path, encoding='utf-8').read() for path in sys.argv[1:]]
-took = []
-for _ in range(21):
+for _ in sys.stdin:
     start = time.perf_counter()
     for text in texts:
         tomllib.loads(text)
-    took.append(time.perf_counter() - start)
-print(statistics.median(took))
+    print(time.perf_counter() - start, flush=True)
 ";
 
 fn main() -> Result<(), Box<dyn Error>> {
@@ -67,10 +66,10 @@ fn main() -> Result<(), Box<dyn Error>> {
         bar: Bar::AtMost(50.0),
     }
     .print()?;
-    match python() {
-        Some(peer) => Measure {
+    match Python::start() {
+        Some(mut peer) => Measure {
             id: "policy-document/parse_vs_tomllib",
-            value: took.as_secs_f64() / peer.as_secs_f64(),
+            value: compare_samples(|| timed(parse).1, || peer.read()).ratio,
             unit: "times the time",
             peer: "Python tomllib, reading the same three texts",
             bar: Bar::AtMost(1.0),
@@ -85,15 +84,37 @@ fn milliseconds(took: Duration) -> f64 {
     took.as_secs_f64() * 1_000.0
 }
 
-/// What the peer takes; `None` where there is none.
-fn python() -> Option<Duration> {
-    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../policies");
-    let paths = ["immidb", "prodb", "protopie"].map(|id| format!("{folder}/{id}.toml"));
-    let mut python = Command::new("python3");
-    python.args(["-c", PEER]).args(paths).stdin(Stdio::null());
-    let output = python.output().ok().filter(|out| out.status.success())?;
-    let seconds: f64 = String::from_utf8(output.stdout).ok()?.trim().parse().ok()?;
-    Duration::try_from_secs_f64(seconds)
-        .ok()
-        .filter(|d| !d.is_zero())
+/// The peer, waiting for its turn.
+struct Python {
+    asked: ChildStdin,
+    told: BufReader<ChildStdout>,
+}
+
+impl Python {
+    /// `None` where there is none, or it does not answer.
+    fn start() -> Option<Self> {
+        let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../policies");
+        let paths = ["immidb", "prodb", "protopie"].map(|id| format!("{folder}/{id}.toml"));
+        let mut python = Command::new("python3");
+        python.args(["-c", PEER]).args(paths);
+        python.stdin(Stdio::piped()).stdout(Stdio::piped());
+        let mut child = python.stderr(Stdio::null()).spawn().ok()?;
+        let mut peer = Self {
+            asked: child.stdin.take()?,
+            told: BufReader::new(child.stdout.take()?),
+        };
+        peer.turn().map(|_| peer)
+    }
+
+    /// What reading takes it; no time at all, and so no ratio, when it has died.
+    fn read(&mut self) -> Duration {
+        self.turn().unwrap_or_default()
+    }
+
+    fn turn(&mut self) -> Option<Duration> {
+        writeln!(self.asked).ok()?;
+        let mut line = String::new();
+        self.told.read_line(&mut line).ok()?;
+        Duration::try_from_secs_f64(line.trim().parse().ok()?).ok()
+    }
 }

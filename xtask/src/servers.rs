@@ -1,6 +1,7 @@
 //! Throw-away servers of the test suite: on loopback, in a folder of their own, stopped on drop.
 
 pub(crate) mod postgres;
+pub(crate) mod softhsm;
 
 use std::net::{Ipv4Addr, TcpListener};
 

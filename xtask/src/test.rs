@@ -5,10 +5,13 @@ use std::process::Command;
 
 use crate::process::{self, Fault, cargo, found, root};
 use crate::servers::postgres::Postgres;
+use crate::servers::softhsm;
 use crate::{fuzz, oracles};
 
 /// Where tests find the server; absent under a plain `cargo test`, which then says `not run`.
 const POSTGRES: &str = "COVENANT_TEST_POSTGRES";
+/// Where tests find a PKCS#11 module; without it they look where packages put SoftHSM2.
+const PKCS11: &str = "COVENANT_TEST_PKCS11";
 /// Where tests find other people's tools; absent under a plain `cargo test`, as above.
 const ORACLES: &str = "COVENANT_TEST_ORACLES";
 /// A service outside the workspace, with a policy and a lock file of its own.
@@ -18,6 +21,7 @@ const REQUIRED: &str = "COVENANT_REQUIRE_SERVERS";
 
 pub(crate) fn run(args: &[String]) -> Result<(), Fault> {
     let oracles = oracles::prepare()?;
+    let module = softhsm::module()?;
     let postgres = Postgres::start()?;
     let mut findings = Vec::new();
     let mut workspace = cargo();
@@ -26,6 +30,7 @@ pub(crate) fn run(args: &[String]) -> Result<(), Fault> {
         .args(args);
     workspace
         .env(POSTGRES, postgres.url())
+        .env(PKCS11, module)
         .env(ORACLES, oracles);
     workspace.env(REQUIRED, "1");
     let mut corpora = fuzz::replay();

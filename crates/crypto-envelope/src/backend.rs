@@ -4,6 +4,8 @@
 #[cfg(unix)]
 pub mod file;
 pub mod memory;
+#[cfg(all(unix, feature = "pkcs11"))]
+pub mod pkcs11;
 
 use std::fmt::Debug;
 use std::path::PathBuf;

@@ -40,6 +40,7 @@
 //! # Features
 //! - `sqlite`, `postgres`: key records in a database of their own. The backend that keeps KEKs in
 //!   files is always there on Unix.
+//! - `pkcs11`: KEKs that never leave a PKCS#11 module (on Unix).
 //! - `testing`: suites for implementors of [`store::KeyStore`] and [`backend::KekBackend`], and the
 //!   adversary's view of the keys.
 //! - `transit`: TLS 1.2 and 1.3 for servers and clients, and a probe (P-09, P-10, P-11, Q-12, R-10).

@@ -3,7 +3,8 @@
 //!
 //! A test is named after its document and clause, as `acme::A-01`, so that it can be filtered,
 //! listed and rerun by name, under `cargo test` as under `cargo nextest`. Two more tests concern the
-//! document: `acme::document` compares it with its page, `acme::reports` writes the reports. Only
+//! document: `acme::document` compares it with its page and asks whether its
+//! promises can all be kept, `acme::reports` writes the reports. Only
 //! the scenarios of the clauses that were asked for run, once, whichever test comes first.
 
 use std::collections::BTreeSet;
@@ -83,7 +84,10 @@ fn trials(factory: Arc<dyn SubjectFactory>, place: &Place, args: &Arguments) -> 
         Err(unread) => return vec![refused(place, unread)],
     };
     let document = Arc::clone(&loaded.document);
-    let drift = loaded.reasons.clone();
+    let mut wrong = loaded.reasons.clone();
+    let findings = document.lint(started.date());
+    let severe = findings.iter().filter(|finding| finding.fails());
+    wrong.extend(severe.map(ToString::to_string));
     let shared = Arc::new(Shared {
         factory,
         loaded: vec![loaded],
@@ -94,10 +98,10 @@ fn trials(factory: Arc<dyn SubjectFactory>, place: &Place, args: &Arguments) -> 
     });
     let id = document.id();
     let mut trials = vec![Trial::test(format!("{id}::document"), move || {
-        if drift.is_empty() {
+        if wrong.is_empty() {
             Ok(())
         } else {
-            Err(Failed::from(drift.join("\n")))
+            Err(Failed::from(wrong.join("\n")))
         }
     })];
     let mut wanted = BTreeSet::new();
@@ -363,6 +367,23 @@ mod tests {
         );
         let page = folder.path().join("002_d1a5f3b159b9bfea.txt");
         std::fs::write(page, "another page\n").unwrap();
+        assert_eq!(ended(ModelFactory, &place, "document").1, 1);
+    }
+
+    #[test]
+    fn promises_that_exclude_each_other_fail_the_test_of_the_document() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut place = place(folder.path());
+        place.policy = folder.path().join("acme.toml");
+        let acme = concat!(
+            env!("CARGO_MANIFEST_DIR"),
+            "/../../examples/acme-notes/acme.toml"
+        );
+        let text = std::fs::read_to_string(acme).unwrap();
+        std::fs::write(&place.policy, &text).unwrap();
+        assert_eq!(ended(ModelFactory, &place, "document").0, 1);
+        // seven days in the bin, and gone after six
+        std::fs::write(&place.policy, text.replace("P10D", "P6D")).unwrap();
         assert_eq!(ended(ModelFactory, &place, "document").1, 1);
     }
 }

@@ -225,3 +225,41 @@ fn verify() -> Outcome {
     check("verify_note.txt", &["verify", "note", "--key", &ours])?;
     check("verify_stranger.txt", &["verify", "note", "--key", &theirs])
 }
+
+/// The package has a copy of each, so that it stands alone; they are the schemas of the crates that
+/// write the files, and are tested there.
+#[test]
+fn each_schema_is_that_of_the_crate_that_writes() -> Outcome {
+    let crates = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+    let folder = tempfile::tempdir()?;
+    for (name, file) in [
+        ("document", "policy-document/schema/policy-v1.schema.json"),
+        ("lock", "policy-document/schema/policy-lock-v1.schema.json"),
+        (
+            "report",
+            "conformance/schema/conformance-report-v1.schema.json",
+        ),
+        (
+            "evidence",
+            "conformance/schema/evidence-line-v1.schema.json",
+        ),
+    ] {
+        let kept = fs::read_to_string(crates.join(file))?;
+        let output = common::covenant(folder.path(), &["policy", "schema", name])?;
+        assert_eq!(output.status.code(), Some(0), "{name}");
+        assert_eq!(
+            str::from_utf8(&output.stdout)?,
+            kept,
+            "copy {file} to covenant-cli/schema"
+        );
+        let output = common::covenant(folder.path(), &["--json", "policy", "schema", name])?;
+        let printed: serde_json::Value = serde_json::from_slice(&output.stdout)?;
+        assert_eq!(printed, serde_json::from_str::<serde_json::Value>(&kept)?);
+    }
+    let output = common::covenant(folder.path(), &["policy", "schema"])?;
+    assert_eq!(output.status.code(), Some(0));
+    assert!(str::from_utf8(&output.stdout)?.contains("covenant/policy-lock/v1"));
+    let output = common::covenant(folder.path(), &["policy", "schema", "page"])?;
+    assert_eq!(output.status.code(), Some(2));
+    Ok(())
+}

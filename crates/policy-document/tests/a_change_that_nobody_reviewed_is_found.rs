@@ -273,3 +273,31 @@ fn a_lock_file_reads_as_it_was_written_and_no_other_way() -> Outcome {
     assert!(lines.len() >= 2);
     Ok(())
 }
+
+/// Each policy of the workspace is as it was when its lock file was written: whoever changes a
+/// figure or a digest writes a review, and runs `covenant policy bless`.
+#[test]
+fn the_three_policies_are_as_they_were_blessed() -> Outcome {
+    for (text, lock) in [
+        (
+            include_str!("../../../policies/prodb.toml"),
+            include_str!("../../../policies/prodb.lock.json"),
+        ),
+        (
+            include_str!("../../../policies/protopie.toml"),
+            include_str!("../../../policies/protopie.lock.json"),
+        ),
+        (
+            include_str!("../../../policies/immidb.toml"),
+            include_str!("../../../policies/immidb.lock.json"),
+        ),
+    ] {
+        let document = document(text)?;
+        let lock = Lock::decode(lock.as_bytes())?;
+        assert_eq!(lock.document(), document.id());
+        let changes = lock.compare(&document);
+        let changes: Vec<_> = changes.iter().map(ToString::to_string).collect();
+        assert_eq!(changes, [""; 0], "{}", document.id());
+    }
+    Ok(())
+}

@@ -10,6 +10,7 @@ mod lock;
 mod matrix;
 mod new;
 mod residency;
+mod schema;
 mod simulate;
 mod verify_log;
 
@@ -35,6 +36,8 @@ pub(crate) enum Policy {
     New(new::New),
     /// Derives how long data stays in each store.
     Residency(residency::Residency),
+    /// Prints the JSON Schema of a policy file, lock file, report or line of evidence.
+    Schema(schema::Schema),
     /// Shows what happens when, as the promises say, without any store.
     Simulate(simulate::Simulate),
     /// Judges a production log by the promises.
@@ -51,6 +54,7 @@ impl Policy {
             Self::Matrix(matrix) => matrix.run(),
             Self::New(new) => new.run(),
             Self::Residency(residency) => residency.run(),
+            Self::Schema(schema) => schema.run(),
             Self::Simulate(simulate) => simulate.run(),
             Self::VerifyLog(verify) => verify.run(),
         }

@@ -27,6 +27,8 @@ pub const TARGETS: &[(&str, Target)] = &[
     ("envelope_kek_file", envelope::kek_file),
     ("envelope_sealed_value", envelope::sealed_value),
     ("envelope_wrapped_key", envelope::wrapped_key),
+    ("event_export", policy::exported),
+    ("policy_lock", policy::lock),
     ("policy_toml", policy::toml),
     ("retention_journal", retention::journal),
     ("source_lines", policy::lines),

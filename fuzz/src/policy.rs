@@ -1,6 +1,7 @@
 //! policy-document: no text and no page makes it panic, and what it reports lies inside its input.
 
-use policy_document::{Document, FindingCode, source};
+use policy_document::monitor::{MonitorSet, Recorded};
+use policy_document::{Document, FindingCode, Lock, source};
 
 /// A sound document with every key of the format.
 const FULL: &str = include_str!("../corpus/policy_toml/full");
@@ -68,4 +69,29 @@ pub fn lines(data: &[u8]) {
     assert_eq!(drifts, report.findings().next().is_some());
     let longest = report.lines.len().max(source::lines(data).count());
     assert_eq!(longest, report.lines.len());
+}
+
+/// Every line that is read is an event that monitors take, alone and again.
+pub fn exported(data: &[u8]) {
+    let Ok(document) = Document::parse(FULL) else {
+        return;
+    };
+    let mut monitors = MonitorSet::new(document.monitors());
+    for line in data.split(|byte| *byte == b'\n') {
+        if let Ok(event) = Recorded::from_exported(line) {
+            assert_eq!(Recorded::from_exported(line), Ok(event.clone()));
+            let _outcome = monitors.see(&event.observed());
+        }
+    }
+    let _judged = monitors.close(time::UtcDateTime::UNIX_EPOCH);
+}
+
+/// Lock files are written in one way.
+pub fn lock(data: &[u8]) {
+    if let Ok(lock) = Lock::decode(data) {
+        assert_eq!(lock.encode().as_bytes(), data);
+        if let Ok(document) = Document::parse(FULL) {
+            let _differences = lock.compare(&document);
+        }
+    }
 }

@@ -11,6 +11,8 @@ use std::process::{ChildStdin, ChildStdout, Command, Stdio};
 use std::time::Duration;
 
 use benches::{Bar, Measure, compare_samples, time, timed};
+use covenant_core::network::{Constraint, Network, Verdict};
+use covenant_core::{DayRule, MonthRule, Period, Reading, Zone};
 use policy_document::{Document, lint_all};
 use time::macros::date;
 
@@ -66,6 +68,20 @@ fn main() -> Result<(), Box<dyn Error>> {
         bar: Bar::AtMost(50.0),
     }
     .print()?;
+    let (network, reading) = twenty_constraints();
+    let from = date!(2026 - 01 - 01);
+    if !matches!(network.check(&reading, from), Verdict::SomeDates { .. }) {
+        return Err("all days must be looked at".into());
+    }
+    let took = time(|| black_box(&network).check(&reading, from));
+    Measure {
+        id: "policy-document/every_day_of_400_years",
+        value: took.as_secs_f64(),
+        unit: "s for 20 constraints, 146,097 days",
+        peer: "limit: 2 s",
+        bar: Bar::AtMost(2.0),
+    }
+    .print()?;
     match Python::start() {
         Some(mut peer) => Measure {
             id: "policy-document/parse_vs_tomllib",
@@ -117,4 +133,17 @@ impl Python {
         self.told.read_line(&mut line).ok()?;
         Duration::try_from_secs_f64(line.trim().parse().ok()?).ok()
     }
+}
+
+/// Months one after the other, the first of which has too few days on most dates.
+fn twenty_constraints() -> (Network, Reading) {
+    let mut network = Network::new();
+    for step in 0..10 {
+        let (from, to) = (format!("event {step}"), format!("event {}", step + 1));
+        let most = Period::days(if step == 0 { 30 } else { 31 });
+        network.add(Constraint::floor("floor", &*from, &*to, Period::months(1)));
+        network.add(Constraint::ceiling("ceiling", &*from, &*to, most));
+    }
+    let reading = Reading::exact(Zone::UTC, DayRule::Elapsed, MonthRule::ClampEnd);
+    (network, reading)
 }

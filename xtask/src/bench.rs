@@ -56,7 +56,8 @@ fn bench_of(package: &str) -> Result<String, Fault> {
         "backup-engine" => "backup",
         "audit-log" => "audit",
         "pii-scrub" => "pii",
-        "policy-document" | "conformance" => "policy",
+        "policy-document" => "policy",
+        "conformance" => "conformance",
         other => return Err(Fault::Usage(format!("no bench measures {other}"))),
     };
     let path = root().join("benches/benches").join(format!("{name}.rs"));

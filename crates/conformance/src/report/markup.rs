@@ -34,6 +34,13 @@ pub(super) fn element(tag: &str, text: impl ToString) -> String {
     format!("<{tag}>{}</{tag}>", escape(&text.to_string()))
 }
 
+/// Words that a line does not break in, such as ids with a hyphen, with commas between them.
+pub(super) fn whole(words: &[impl ToString]) -> String {
+    let words = words.iter().map(|word| escape(&word.to_string()));
+    let words = words.map(|word| format!("<span class=\"whole\">{word}</span>"));
+    words.collect::<Vec<_>>().join(", ")
+}
+
 /// A table with its caption; cells are markup already, the first of each row is its heading.
 pub(super) fn table<R: AsRef<[String]>>(
     caption: &str,

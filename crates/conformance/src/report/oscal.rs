@@ -22,6 +22,8 @@ use crate::verdict::{ClauseVerdict, ScenarioVerdict};
 
 mod observation;
 
+use observation::Numbered;
+
 /// Version of the model.
 pub const OSCAL_VERSION: &str = "1.2.1";
 
@@ -38,9 +40,10 @@ pub fn print(report: &Report, options: &Options, lines: &[Line]) -> String {
         exit,
     } = report;
     let plan = uuid(&format!("plan/{evidence_sha256}"));
+    let lines = Numbered::of(lines);
     let results = documents
         .iter()
-        .map(|document| result(report, document, options, lines));
+        .map(|document| result(report, document, options, &lines));
     let policies = documents.iter().map(|report| {
         format!(
             "{}: policy SHA-256 {}, page SHA-256 {}",
@@ -104,7 +107,12 @@ pub fn print(report: &Report, options: &Options, lines: &[Line]) -> String {
     .pretty()
 }
 
-fn result(report: &Report, document: &DocumentReport, options: &Options, lines: &[Line]) -> Json {
+fn result(
+    report: &Report,
+    document: &DocumentReport,
+    options: &Options,
+    lines: &Numbered<'_>,
+) -> Json {
     let source = &document.document;
     let id = source.id();
     let mut observations = Vec::new();

@@ -13,7 +13,7 @@ use time::macros::utc_datetime;
 
 use super::DocumentReport;
 use super::html::shape;
-use super::markup::{element, escape, table};
+use super::markup::{element, escape, table, whole};
 use super::terminal::length;
 use crate::stage::Margin;
 use crate::verdict::ClauseVerdict;
@@ -209,7 +209,7 @@ fn figure(
         let seen: String = seen.collect();
         [
             escape(&lane.event),
-            escape(&lane.ids()),
+            whole(&lane.clauses),
             limit(lane.earliest),
             limit(lane.latest),
             if seen.is_empty() {
@@ -221,11 +221,14 @@ fn figure(
     });
     let headings = ["Event", "Clauses", "Not before", "Not after", "Simulated"];
     format!(
-        "<figure class=\"timeline\">{}\n{}{}</figure>\n",
+        "<figure class=\"timeline\">{}\n\
+         <div class=\"scroll\" role=\"region\" aria-label=\"{}\" tabindex=\"0\">{}</div>\n\
+         {}</figure>\n",
         element(
             "figcaption",
             format!("{title}, counted from {}", start.mark)
         ),
+        escape(&format!("{title} of {id}, drawn")),
         drawing(&format!("t-{id}-{lifecycle}"), title, lanes),
         table(&caption, &headings, rows)
     )

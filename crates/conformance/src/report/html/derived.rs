@@ -4,7 +4,7 @@ use covenant_core::ClauseId;
 use policy_document::{Finding, Residency};
 
 use super::lists::part;
-use crate::report::markup::escape;
+use crate::report::markup::{escape, whole};
 use crate::report::terminal::spans;
 use crate::report::{DocumentReport, Found, standing};
 
@@ -117,9 +117,9 @@ fn clauses(report: &DocumentReport, ids: &[ClauseId]) -> String {
         let is_reported = report.clauses.iter().any(|one| one.clause.id == *id);
         if is_reported {
             let link = escape(&format!("{document}.{id}"));
-            format!("<a href=\"#{link}\">{id}</a>")
+            format!("<a class=\"whole\" href=\"#{link}\">{id}</a>")
         } else {
-            id.to_string()
+            whole(&[id])
         }
     });
     shown.collect::<Vec<_>>().join(", ")

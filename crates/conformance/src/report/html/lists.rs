@@ -102,7 +102,7 @@ pub(super) fn controls(report: &DocumentReport) -> String {
                 let link = escape(&format!("{id}.{}", clause.id));
                 let text = clause.id;
                 let status = verdict.status;
-                let cell = format!("<a href=\"#{link}\">{text}</a> {status}");
+                let cell = format!("<a class=\"whole\" href=\"#{link}\">{text}</a> {status}");
                 served
                     .entry((framework.key(), control))
                     .or_default()

@@ -1,5 +1,7 @@
 //! Observations: what was tested, what a person said, and what is only recorded.
 
+use std::collections::HashMap;
+
 use uuid::Uuid;
 
 use super::{map, parameter, props, text, uuid};
@@ -9,12 +11,27 @@ use crate::report::Report;
 use crate::status::Status;
 use crate::verdict::{ClauseVerdict, Given, ScenarioVerdict};
 
+/// Lines of evidence by clause and scenario, each with its number in the file, counted from 1.
+pub(super) struct Numbered<'l>(HashMap<(&'l str, &'l str), Vec<(u64, &'l Line)>>);
+
+impl<'l> Numbered<'l> {
+    /// The lines in the order of their file.
+    pub(super) fn of(lines: &'l [Line]) -> Self {
+        let mut all: HashMap<_, Vec<_>> = HashMap::new();
+        for (number, line) in (1_u64..).zip(lines) {
+            let key = (line.clause.as_str(), line.scenario.as_str());
+            all.entry(key).or_default().push((number, line));
+        }
+        Self(all)
+    }
+}
+
 /// The observations of a clause, each with its UUID.
 pub(super) fn of_clause(
     report: &Report,
     clause: &str,
     verdict: &ClauseVerdict,
-    lines: &[Line],
+    lines: &Numbered<'_>,
 ) -> Vec<(Uuid, Json)> {
     if verdict.status == Status::Informational {
         return vec![discovery(report, clause, verdict)];
@@ -36,7 +53,7 @@ fn test(
     report: &Report,
     clause: &str,
     (verdict, scenario): (&ClauseVerdict, &ScenarioVerdict),
-    lines: &[Line],
+    lines: &Numbered<'_>,
 ) -> (Uuid, Json) {
     let id = uuid(&format!("observation/{clause}/{}", scenario.id));
     let outcome = scenario.outcome.map_or("", |outcome| outcome.name());
@@ -82,10 +99,11 @@ fn test(
 }
 
 /// The lines of the evidence file that belong to the scenario, counted from 1.
-fn evidence(clause: &str, scenario: &ScenarioVerdict, lines: &[Line]) -> Vec<Json> {
-    let ours = |line: &Line| line.clause == clause && line.scenario == scenario.id;
-    let numbered = (1_u64..).zip(lines).filter(|(_, line)| ours(line));
-    numbered
+fn evidence(clause: &str, scenario: &ScenarioVerdict, lines: &Numbered<'_>) -> Vec<Json> {
+    let Numbered(all) = lines;
+    let ours = all.get(&(clause, scenario.id.as_str()));
+    ours.into_iter()
+        .flatten()
         .map(|(number, line)| {
             let subject = line.sabotage.map_or("sound", |sabotage| sabotage.name());
             let outcome = line.outcome.name();

@@ -6,7 +6,9 @@
 //! constant time, so that a message opens under one key and one context only.
 
 mod offset;
+mod ranged;
 mod reader;
+mod stream;
 mod writer;
 
 use covenant_core::Secret;
@@ -14,7 +16,9 @@ use ring::aead::{AES_256_GCM, LessSafeKey, NONCE_LEN, Nonce, UnboundKey};
 use ring::hkdf::{HKDF_SHA512, KeyType, Prk};
 
 pub use offset::{plain_len, sealed_len};
+pub use ranged::Opening;
 pub use reader::{NotAuthentic, open};
+pub use stream::Sealing;
 pub use writer::{SealError, seal, seal_with_salt};
 
 /// Bytes of the salt at the head of a message (C2SP chunked-encryption).

@@ -40,6 +40,7 @@
 //! # Features
 //! - `sqlite`, `postgres`: key records in a database of their own. The backend that keeps KEKs in
 //!   files is always there on Unix.
+//! - `object-store`: sealed objects in any `object_store`.
 //! - `pkcs11`: KEKs that never leave a PKCS#11 module (on Unix).
 //! - `testing`: suites for implementors of [`store::KeyStore`] and [`backend::KekBackend`], and the
 //!   adversary's view of the keys.
@@ -47,6 +48,7 @@
 #![forbid(unsafe_code)]
 
 pub mod backend;
+pub mod blob;
 mod cache;
 pub mod cobblestone;
 pub mod copies;

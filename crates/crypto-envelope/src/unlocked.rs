@@ -7,7 +7,7 @@ use covenant_core::sealer::{OpenError, Purpose, SealError};
 use covenant_core::{KeyId, Owner, Place, Secret};
 
 use crate::cache::{Lease, Terms};
-use crate::cobblestone;
+use crate::cobblestone::{self, Opening, Sealing};
 use crate::error::KeyError;
 use crate::sealed;
 
@@ -93,6 +93,38 @@ impl Unlocked {
             OpenError::Key(state) => KeyError::State(state),
             _ => KeyError::NotAuthentic,
         })
+    }
+
+    /// Begins a message at a place of this root's owner and purpose.
+    pub(crate) fn begin_sealing(&self, place: &Place) -> Result<Sealing, KeyError> {
+        self.check()?;
+        if !self.serves(place) {
+            return Err(KeyError::NoSuchRoot);
+        }
+        let (root, version) = (self.lease.root.expose(), self.lease.version);
+        let begun = Sealing::begin(root, &place.context(version), &*self.terms.random);
+        begun.or(Err(KeyError::Random(covenant_core::RandomError)))
+    }
+
+    /// Begins to open a message that was sealed at the place.
+    pub(crate) fn begin_opening(
+        &self,
+        place: &Place,
+        header: &[u8],
+        sealed_len: u64,
+    ) -> Result<Opening, KeyError> {
+        self.check()?;
+        if !self.serves(place) {
+            return Err(KeyError::NotAuthentic);
+        }
+        let (root, version) = (self.lease.root.expose(), self.lease.version);
+        let begun = Opening::begin(root, &place.context(version), header, sealed_len);
+        begun.or(Err(KeyError::NotAuthentic))
+    }
+
+    /// Whether the root may be used now.
+    pub(crate) fn check(&self) -> Result<(), KeyError> {
+        self.terms.check(&self.lease)
     }
 
     fn serves(&self, place: &Place) -> bool {

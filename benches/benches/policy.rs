@@ -1,4 +1,5 @@
-//! Policy documents: the three real ones are read, and read and linted, in a moment.
+//! Policy documents: the three real ones are read, and read and linted, in a moment; monitors judge a
+//! history of a million events in less time than its lines are parsed in.
 //!
 //! Python's own reader of TOML is a peer, in turns with ours, where it is installed.
 
@@ -10,11 +11,14 @@ use std::io::{BufRead as _, BufReader, Write as _};
 use std::process::{ChildStdin, ChildStdout, Command, Stdio};
 use std::time::Duration;
 
+use ::time::UtcDateTime;
+use ::time::macros::{date, utc_datetime};
 use benches::{Bar, Measure, compare_samples, time, timed};
 use covenant_core::network::{Constraint, Network, Verdict};
-use covenant_core::{DayRule, MonthRule, Period, Reading, Zone};
+use covenant_core::{Action, DayRule, MonthRule, Outcome, Period, Reading, TenantId, TxnId, Zone};
+use policy_document::monitor::{MonitorSet, Recorded, Value, WatchError};
 use policy_document::{Document, lint_all};
-use time::macros::date;
+use uuid::Uuid;
 
 const DOCUMENTS: [&str; 3] = [
     include_str!("../../policies/immidb.toml"),
@@ -93,7 +97,149 @@ fn main() -> Result<(), Box<dyn Error>> {
         .print()?,
         None => eprintln!("policy-document/parse_vs_tomllib: not run: no python3 with tomllib"),
     }
+    monitors(&documents)
+}
+
+/// Events of the history.
+const EVENTS: u32 = 1_000_000;
+/// Monitors over it: those of the three documents, in turns.
+const MONITORS: usize = 40;
+/// Rounds of both, of a second each.
+const ROUNDS: usize = 5;
+/// How many of the events of a busy tenant's log no promise is about.
+const OTHER: [Action; 6] = [
+    Action::AccessAllowed,
+    Action::RecordCreated,
+    Action::ChangeRecorded,
+    Action::AccessAllowed,
+    Action::ChangeRecorded,
+    Action::FieldRevealed,
+];
+
+/// Judging a million events, read already, against parsing the same lines as JSON.
+fn monitors(documents: &[Document]) -> Result<(), Box<dyn Error>> {
+    let history: Vec<Recorded> = (0..EVENTS).map(event).collect();
+    let lines: Vec<String> = history.iter().map(line).collect();
+    let all: Vec<_> = documents.iter().flat_map(Document::monitors).collect();
+    let set = MonitorSet::new(all.iter().cycle().take(MONITORS).cloned());
+    let end = history.last().map_or(START, |last| last.at);
+    let judge = || -> Result<u64, WatchError> {
+        let mut set = set.clone();
+        for event in &history {
+            set.see(&event.observed())?;
+        }
+        Ok(set.close(end).iter().map(|watched| watched.cases).sum())
+    };
+    let parse = || -> Result<usize, serde_json::Error> {
+        let mut members = 0;
+        for line in &lines {
+            let value: serde_json::Value = serde_json::from_str(line)?;
+            members += value.as_object().map_or(0, serde_json::Map::len);
+        }
+        Ok(members)
+    };
+    let mut ratios = Vec::new();
+    let mut took = (Duration::ZERO, Duration::ZERO);
+    for _ in 0..ROUNDS {
+        let (cases, judged) = timed(judge);
+        let (members, parsed) = timed(parse);
+        if cases? == 0 || members? == 0 {
+            return Err("nothing was judged, or nothing was parsed".into());
+        }
+        took = (judged, parsed);
+        ratios.push(judged.as_secs_f64() / parsed.as_secs_f64());
+    }
+    ratios.sort_by(f64::total_cmp);
+    let bytes: usize = lines.iter().map(String::len).sum();
+    let (judged, parsed) = (milliseconds(took.0), milliseconds(took.1));
+    eprintln!("policy-document/monitors: {judged:.0} ms; parse of {bytes} bytes: {parsed:.0} ms");
+    Measure {
+        id: "policy-document/monitors",
+        value: ratios.get(ROUNDS / 2).copied().unwrap_or(f64::NAN),
+        unit: "times the time, 40 monitors over 1,000,000 events",
+        peer: "serde_json, parsing the same lines",
+        bar: Bar::AtMost(1.0),
+    }
+    .print()?;
     Ok(())
+}
+
+const START: UtcDateTime = utc_datetime!(2027-01-01 0:00);
+
+/// One event: of four, one is about a record's end, and backups come every hour for one of eight
+/// tenants.
+fn event(number: u32) -> Recorded {
+    let tenant = TenantId::from_uuid(Uuid::from_u128(u128::from(number % 8) + 1));
+    let at = START + ::time::Duration::seconds(30) * number;
+    let (action, thing) = match number % 120 {
+        0 => (Action::BackupCompleted, number),
+        n if n % 8 == 3 => (Action::RecordDeleted, number),
+        // purged thirty days and a half after it was deleted
+        n if n % 8 == 7 && number > 87_844 => (Action::RecordPurged, number - 87_844),
+        n => {
+            let other = usize::try_from(n).unwrap_or(0) % OTHER.len();
+            (
+                OTHER.get(other).copied().unwrap_or(Action::AccessAllowed),
+                number,
+            )
+        }
+    };
+    let mut attributes = std::collections::BTreeMap::new();
+    if action == Action::BackupCompleted {
+        attributes.insert("consistent_at".to_owned(), Value::At(at));
+        let vault = Uuid::from_u128(u128::from(number / 2_880));
+        attributes.insert("vault".to_owned(), Value::Id(vault));
+    }
+    Recorded {
+        at,
+        action,
+        outcome: Outcome::Ok,
+        tenant: Some(tenant),
+        key: Some(
+            Uuid::from_u128(u128::from(thing))
+                .as_bytes()
+                .as_slice()
+                .into(),
+        ),
+        txn: Some(TxnId::from_uuid(Uuid::from_u128(u128::from(number / 2)))),
+        attributes,
+    }
+}
+
+/// The event as a leaf has it, with the members of every leaf.
+fn line(event: &Recorded) -> String {
+    let id = |number: u8| Uuid::from_u128(u128::from(number)).to_string();
+    let text = |value: &Value| match value {
+        Value::At(at) => serde_json::json!(at.to_string()),
+        Value::Id(id) => serde_json::json!(id.to_string()),
+        other => serde_json::json!(format!("{other:?}")),
+    };
+    let data: serde_json::Map<_, _> = event
+        .attributes
+        .iter()
+        .map(|(name, value)| (name.clone(), text(value)))
+        .collect();
+    let key = event.key.iter().flat_map(|key| key.iter());
+    let key: String = key.map(|byte| format!("{byte:02x}")).collect();
+    serde_json::json!({
+        "action": event.action.name(),
+        "actor": {"id": id(1), "kind": "member"},
+        "at": event.at.to_string(),
+        "changes": [],
+        "clauses": [],
+        "data": data,
+        "decision": id(2),
+        "event": id(3),
+        "fields": [{"c": "5e".repeat(32), "keep": "shred", "p": "src.ip"}],
+        "log": event.tenant.map(|tenant| tenant.to_string()),
+        "outcome": "ok",
+        "recorded_at": event.at.to_string(),
+        "src": {"ip": 0, "path": "app"},
+        "target": {"id": key, "kind": "record", "table": "content"},
+        "txn": event.txn.map(|txn| txn.as_uuid().to_string()),
+        "v": 0
+    })
+    .to_string()
 }
 
 fn milliseconds(took: Duration) -> f64 {

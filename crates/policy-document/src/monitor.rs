@@ -239,6 +239,23 @@ impl Monitor {
         &self.pattern
     }
 
+    /// The open case to which an event belongs, where the pattern is about time; `None` when there
+    /// is none.
+    #[must_use]
+    pub fn open_case(&self, event: &Observed<'_>) -> Option<Open> {
+        let (Watch::Timed(watch), Some(cases)) = (&self.watch, self.pattern.cases()) else {
+            return None;
+        };
+        let key = event.case(cases).ok()?;
+        let (_, case) = watch.cases().find(|(own, _)| **own == key)?;
+        Some(Open {
+            case: key.into(),
+            since: case.since,
+            limit: case.limit,
+            why: Undecided::End,
+        })
+    }
+
     /// Records that it holds now.
     #[must_use]
     pub fn open_cases(&self) -> usize {

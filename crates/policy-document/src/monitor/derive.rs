@@ -114,11 +114,16 @@ fn join(from: &BTreeSet<Action>, to: Action) -> Option<Cases> {
     all(&|a| noun(a) == noun(to)).then_some(Cases::Thing)
 }
 
-/// What takes the start back, or takes the thing away with all of its tenant.
+/// What takes the start back, or takes the thing away with all of its tenant: what a database holds
+/// when it is deleted ends with it.
 fn undone_by(from: &BTreeSet<Action>, to: Action) -> BTreeSet<Action> {
     let undoing = from.iter().flat_map(|start| match start {
-        Action::RecordDeleted => &[Action::RecordRestored, Action::DatabasePurged][..],
-        Action::ObjectDeleted => &[Action::DatabasePurged],
+        Action::RecordDeleted => &[
+            Action::RecordRestored,
+            Action::DatabaseDeleted,
+            Action::DatabasePurged,
+        ][..],
+        Action::ObjectDeleted => &[Action::DatabaseDeleted, Action::DatabasePurged],
         Action::TrialEnded => &[Action::SubscriptionStarted],
         Action::DatabaseDeleted => &[Action::DatabaseRestored],
         Action::KeyScheduled => &[Action::KeyCancelled],

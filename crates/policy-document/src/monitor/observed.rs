@@ -137,6 +137,14 @@ impl<'a> Observed<'a> {
         self
     }
 
+    /// The case to which the event belongs.
+    ///
+    /// # Errors
+    /// [`MonitorError::TooLong`] when its id is longer than any that is recorded.
+    pub fn case_of(&self, cases: Cases) -> Result<CaseKey, MonitorError> {
+        self.case(cases).map(CaseKey::from)
+    }
+
     /// Whether what the action says took place.
     pub(super) const fn happened(&self) -> bool {
         let refusal = matches!(

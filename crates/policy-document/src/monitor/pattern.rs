@@ -130,6 +130,19 @@ pub enum Pattern {
 }
 
 impl Pattern {
+    /// What belongs together; `None` for a pattern without cases of its own.
+    #[must_use]
+    pub const fn cases(&self) -> Option<Cases> {
+        match self {
+            Self::Before { cases, .. }
+            | Self::Every { cases, .. }
+            | Self::Never { cases, .. }
+            | Self::NotBefore { cases, .. }
+            | Self::Within { cases, .. } => Some(*cases),
+            Self::Always { .. } | Self::Member { .. } | Self::Unique { .. } => None,
+        }
+    }
+
     /// Every action that it looks at; no other changes what it says.
     #[must_use]
     pub fn actions(&self) -> BTreeSet<Action> {

@@ -105,6 +105,11 @@ impl Timed {
         }
     }
 
+    /// The cases that are open now.
+    pub(super) fn cases(&self) -> impl Iterator<Item = (&Key, &Case)> {
+        self.open.iter()
+    }
+
     pub(super) fn len(&self) -> usize {
         self.open.len()
     }

@@ -77,6 +77,8 @@ pub enum DepotFault {
     Down,
     /// No object can be created; reading works.
     Full,
+    /// Every call takes half a minute of virtual time.
+    Slow,
 }
 
 /// Which keys a restore may use.

@@ -29,6 +29,9 @@ use crate::sabotage::Sabotage;
 use crate::subject::{
     BuildError, Can, CrashPoint, Refusal, Subject, SubjectError, SubjectFactory, SubjectInfo,
 };
+use crate::trace::Entry;
+
+use wraps::{Strain, Strained};
 
 /// The region of all embedded stores.
 const REGION: &str = "embedded";
@@ -106,6 +109,8 @@ impl Home {
 struct Switches {
     cadence: Arc<Mutex<Cadence>>,
     faults: Arc<Faults>,
+    /// What the depot suffers from without being broken.
+    strain: Arc<Strained>,
     /// Until when the depot is broken.
     broken_until: Option<UtcDateTime>,
 }
@@ -142,6 +147,7 @@ impl Embedded {
         let switches = Switches {
             cadence: Arc::new(Mutex::new(Cadence::AsPromised)),
             faults: Arc::new(Faults::default()),
+            strain: Arc::new(Strained::new(Arc::clone(&clock))),
             broken_until: None,
         };
         let time: Arc<dyn Clock> = clock.clone();
@@ -212,6 +218,30 @@ impl Embedded {
         )
     }
 
+    /// Starts again on what is on disk, as a new process does; nothing of the old one is closed.
+    async fn reopen(&mut self) -> Result<(), SubjectError> {
+        let time: Arc<dyn Clock> = self.clock.clone();
+        let stores = self.folder.path().join("stores");
+        let mut wraps = wraps::of(self.sabotage, &stores, &time);
+        wraps::add_switches(&mut wraps, &self.switches);
+        let settings = Settings {
+            folder: stores,
+            profile: (*self.document).clone(),
+            clock: self.clock.clone(),
+            random: self.random.clone(),
+            durability: Durability::Off,
+            host: HOST.parse().map_err(SubjectError::from_source)?,
+            wraps,
+        };
+        self.second = None;
+        for home in self.homes.values_mut() {
+            home.session = None;
+        }
+        let opened = Covenant::open(settings).await;
+        self.covenant = opened.map_err(SubjectError::from_source)?;
+        Ok(())
+    }
+
     async fn refresh_due(&mut self) -> Result<(), SubjectError> {
         let planned = self
             .covenant
@@ -234,6 +264,7 @@ impl Embedded {
             .is_some_and(|until| self.clock.now() >= until)
         {
             self.switches.faults.bring_up();
+            self.switches.strain.set(Strain::None);
             self.switches.broken_until = None;
         }
     }
@@ -277,6 +308,15 @@ impl Subject for Embedded {
         })
     }
 
+    fn entries(&mut self) -> BoxFuture<'_, Result<Vec<Entry>, SubjectError>> {
+        Box::pin(async move {
+            let sequenced = self.covenant.sequence().await;
+            sequenced.map_err(SubjectError::from_source)?;
+            let tenants: Vec<TenantId> = self.homes.values().map(|home| home.id).collect();
+            trail::entries(&self.covenant, &tenants).await
+        })
+    }
+
     fn find_bytes<'a>(
         &'a mut self,
         canary: &'a Canary,
@@ -284,11 +324,20 @@ impl Subject for Embedded {
         Box::pin(self.look(canary))
     }
 
+    fn can_crash(&self, at: CrashPoint) -> bool {
+        matches!(at, CrashPoint::Idle | CrashPoint::Depot { .. })
+    }
+
     fn crash(&mut self, at: CrashPoint) -> BoxFuture<'_, Result<(), SubjectError>> {
         Box::pin(async move {
-            Err(SubjectError::new(format!(
-                "{at:?} cannot be crashed at yet"
-            )))
+            if let CrashPoint::Depot { call } = at {
+                self.switches.faults.take_down_at(call);
+                // what it says is lost with the process
+                drop(self.covenant.sweep().await);
+                self.switches.faults.bring_up();
+            }
+            self.reopen().await?;
+            self.refresh_due().await
         })
     }
 }

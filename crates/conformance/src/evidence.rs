@@ -17,6 +17,7 @@ use time::format_description::well_known::Rfc3339;
 use crate::json::Json;
 use crate::sabotage::Sabotage;
 use crate::stage::Failure;
+use crate::trace_sabotage::TraceSabotage;
 
 /// Version of the format of a line.
 pub const VERSION: i64 = 1;
@@ -61,6 +62,8 @@ pub struct Line {
     pub scenario: String,
     /// The sabotage of the subject; `None` for the sound one.
     pub sabotage: Option<Sabotage>,
+    /// The sabotage of what the sound subject recorded: the level `trace`.
+    pub trace: Option<TraceSabotage>,
     /// The virtual instant at which the subject was built.
     pub start: UtcDateTime,
     /// The seed.
@@ -85,6 +88,7 @@ impl Line {
             clause,
             scenario,
             sabotage,
+            trace,
             start,
             seed,
             until,
@@ -93,16 +97,18 @@ impl Line {
             failure,
             commit,
         } = self;
+        let (level, subject) = match (trace, sabotage) {
+            (Some(trace), _) => ("trace", trace.name()),
+            (None, Some(sabotage)) => ("system", sabotage.name()),
+            (None, None) => ("system", "sound"),
+        };
         let failed = failure.as_ref();
         Json::map([
             ("v", Json::Int(VERSION)),
             ("clause", Json::text(clause)),
             ("scenario", Json::text(scenario)),
-            (
-                "subject",
-                Json::text(sabotage.map_or("sound", Sabotage::name)),
-            ),
-            ("level", Json::text("system")),
+            ("subject", Json::text(subject)),
+            ("level", Json::text(level)),
             ("start", instant(*start)),
             ("seed", Json::text(seed)),
             ("from", instant(*start)),
@@ -232,6 +238,7 @@ impl Log {
                 line.clause.clone(),
                 line.scenario.clone(),
                 line.sabotage,
+                line.trace,
                 line.start,
                 line.seed,
             )
@@ -294,6 +301,7 @@ mod tests {
             clause: clause.to_owned(),
             scenario: "bin::purged_in_time".to_owned(),
             sabotage,
+            trace: None,
             start: utc_datetime!(2027-08-31 12:00),
             seed: 7,
             until: utc_datetime!(2027-10-01 12:00),

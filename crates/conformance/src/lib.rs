@@ -38,6 +38,7 @@ mod embedded;
 pub mod evidence;
 pub mod expected;
 mod figures;
+mod history;
 pub mod json;
 pub mod matrix;
 pub mod progress;
@@ -51,7 +52,10 @@ mod subject;
 #[cfg(feature = "suite")]
 pub mod suite;
 pub mod testing;
+mod trace;
+mod trace_sabotage;
 pub mod verdict;
+pub mod watch;
 
 pub use act::{Act, ActKind, Seen};
 pub use canary::{Canary, Sightings};
@@ -65,3 +69,5 @@ pub use subject::{
     BuildError, Can, CrashPoint, NoSubject, Refusal, Subject, SubjectError, SubjectFactory,
     SubjectInfo,
 };
+pub use trace::Entry;
+pub use trace_sabotage::{TraceOutcome, TraceSabotage, attempt};

@@ -8,24 +8,27 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use covenant_core::ClauseId;
-use policy_document::{Clause, Document};
+use policy_document::{Clause, Document, Monitor};
 use time::UtcDateTime;
 
 use crate::evidence::{Evidence, Line, Log, RunOutcome};
+use crate::history::{self, Past};
 use crate::progress::Progress;
 use crate::sabotage::Sabotage;
 use crate::scenario::{CATALOGUE, Scenario};
 use crate::stage::Failure;
 use crate::subject::{Can, SubjectFactory};
+use crate::trace;
 use crate::verdict::{self, ClauseVerdict};
 
 mod plan;
+mod remembered;
 mod work;
 
 pub(crate) use plan::Job;
 use plan::Setting;
-pub(crate) use work::{End, Run};
-use work::{Errand, isolated};
+pub(crate) use work::{End, Run, chain};
+use work::{Errand, isolated, isolated_history};
 
 /// Real time that one run may take: far above the slowest, which takes seconds.
 pub const RUN_LIMIT: Duration = Duration::from_secs(300);
@@ -127,6 +130,15 @@ impl Outcome {
     }
 }
 
+/// What came of the history of one document.
+#[derive(Debug, Clone)]
+pub(crate) struct Lived {
+    /// The history of the sound subject.
+    pub(crate) sound: Past,
+    /// The same history of a sabotaged one, for the clauses that no scenario defends against it.
+    pub(crate) forks: Vec<(Sabotage, Vec<ClauseId>, Past)>,
+}
+
 /// What came of one job: the sound runs, and each sabotage with its runs.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Done {
@@ -134,7 +146,16 @@ pub(crate) struct Done {
     pub(crate) sabotaged: Vec<(Sabotage, Vec<Run>)>,
 }
 
-/// One piece of work: a sound run at one start, or a sabotage at its starts until it is caught.
+/// One piece of work.
+#[derive(Debug, Clone)]
+enum Task {
+    /// The history of a document, by its place in the input.
+    History(usize),
+    /// A run, or some.
+    Runs(Item),
+}
+
+/// Some runs: a sound run at one start, or a sabotage at its starts until it is caught.
 #[derive(Debug, Clone)]
 struct Item {
     job: usize,
@@ -167,18 +188,29 @@ pub fn run(
     if !options.scenarios.is_empty() {
         jobs.retain(|job| options.scenarios.contains(job.scenario.id));
     }
-    let items = items(&jobs, factory.as_ref(), options);
-    progress.planned(items.len());
+    let mut tasks: VecDeque<Task> = documents
+        .iter()
+        .enumerate()
+        .filter(|(_, document)| listens(document, options))
+        .map(|(number, _)| Task::History(number))
+        .collect();
+    tasks.extend(
+        items(&jobs, factory.as_ref(), options)
+            .into_iter()
+            .map(Task::Runs),
+    );
+    progress.planned(tasks.len());
     let floor = Floor {
         factory,
         documents,
         options,
         jobs: &jobs,
-        total: items.len(),
+        total: tasks.len(),
         progress,
         shared: Mutex::new(Shared {
-            queue: items,
+            queue: tasks,
             done: vec![Done::default(); jobs.len()],
+            lived: vec![None; documents.len()],
             ended: 0,
             log,
             failed: None,
@@ -196,7 +228,7 @@ pub fn run(
     if let Some(error) = shared.failed {
         return Err(error);
     }
-    let mut done = shared.done;
+    let (mut done, lived) = (shared.done, shared.lived);
     for job in &mut done {
         job.sound.sort_by_key(|run| run.start);
     }
@@ -218,6 +250,7 @@ pub fn run(
             document,
             factory: factory.as_ref(),
             options,
+            lived: lived.get(number).and_then(Option::as_ref),
         };
         clauses
             .map(|clause| case.judge(clause, &jobs, &done, &evidence))
@@ -228,6 +261,16 @@ pub fn run(
         evidence,
         not_started,
     })
+}
+
+/// Whether a clause that is to be judged names a monitor, so that the history must be lived.
+fn listens(document: &Document, options: &Options) -> bool {
+    let mut wanted = document
+        .clauses()
+        .iter()
+        .filter(|clause| options.wants(document, clause));
+    options.scenarios.is_empty()
+        && wanted.any(|clause| clause.is_proven() && !clause.verify.monitors.is_empty())
 }
 
 /// The work, the longest first, so that two threads end together.
@@ -287,8 +330,9 @@ struct Floor<'a> {
 }
 
 struct Shared {
-    queue: VecDeque<Item>,
+    queue: VecDeque<Task>,
     done: Vec<Done>,
+    lived: Vec<Option<Lived>>,
     ended: usize,
     log: Log,
     failed: Option<io::Error>,
@@ -298,15 +342,18 @@ impl Floor<'_> {
     /// Takes items until there are none, or the evidence cannot be written.
     fn work(&self) {
         loop {
-            let item = {
+            let task = {
                 let mut shared = self.shared.lock().unwrap_or_else(PoisonError::into_inner);
                 if shared.failed.is_some() {
                     return;
                 }
                 shared.queue.pop_front()
             };
-            let Some(item) = item else { return };
-            self.perform(&item);
+            match task {
+                Some(Task::Runs(item)) => self.perform(&item),
+                Some(Task::History(number)) => self.remember(number),
+                None => return,
+            }
         }
     }
 
@@ -326,6 +373,10 @@ impl Floor<'_> {
                 figures: job.figures.clone(),
                 setting: *setting,
                 sabotage: item.sabotage,
+                monitors: match item.sabotage {
+                    None => monitors(document, &job.clauses),
+                    Some(_) => Vec::new(),
+                },
             };
             let run = isolated(errand, self.options.limit);
             let last = run.end != End::Passed;
@@ -356,6 +407,79 @@ impl Floor<'_> {
         self.progress.ended(shared.ended, self.total, &what);
     }
 
+    /// Lives through the history of a document, and through that of every sabotage which no scenario
+    /// of a clause is built to catch.
+    fn remember(&self, number: usize) {
+        let Some(document) = self.documents.get(number) else {
+            return;
+        };
+        let errand = |sabotage| history::Errand {
+            factory: Arc::clone(self.factory),
+            document: Arc::clone(document),
+            seed: self.options.seed,
+            sabotage,
+        };
+        let sound = isolated_history(errand(None), self.options.limit);
+        let mut forks = Vec::new();
+        for (sabotage, clauses) in self.undefended(document, &sound) {
+            let fork = errand(Some((sabotage, clauses.clone())));
+            let past = isolated_history(fork, self.options.limit);
+            forks.push((sabotage, clauses, past));
+        }
+        let lived = Lived { sound, forks };
+        let lines = remembered::lines(&lived, document, self.options);
+        let mut shared = self.shared.lock().unwrap_or_else(PoisonError::into_inner);
+        for line in lines {
+            if let Err(error) = shared.log.append(line) {
+                shared.failed = Some(error);
+                return;
+            }
+        }
+        if let Some(place) = shared.lived.get_mut(number) {
+            *place = Some(lived);
+        }
+        shared.ended = shared.ended.saturating_add(1);
+        let what = format!("{} history of {} days", document.id(), history::DAYS);
+        self.progress.ended(shared.ended, self.total, &what);
+    }
+
+    /// Sabotages that a clause names, that can be built, and that only its monitors can catch: all of
+    /// its scenarios are built, and none is made to catch it.
+    fn undefended(&self, document: &Document, sound: &Past) -> Vec<(Sabotage, Vec<ClauseId>)> {
+        let mut all: Vec<(Sabotage, Vec<ClauseId>)> = Vec::new();
+        for clause in document.clauses() {
+            let held = sound
+                .watched
+                .iter()
+                .any(|w| w.clause == clause.id && w.held());
+            if !held || !self.options.wants(document, clause) {
+                continue;
+            }
+            let built = |id: &String| self.options.catalogue.iter().find(|s| s.id == id);
+            let scenarios: Vec<_> = clause.verify.scenarios.iter().map(built).collect();
+            if scenarios.iter().any(Option::is_none) {
+                continue;
+            }
+            for name in &clause.verify.sabotages {
+                let Ok(sabotage) = name.parse::<Sabotage>() else {
+                    continue;
+                };
+                let killed = scenarios
+                    .iter()
+                    .flatten()
+                    .any(|s| s.kills.contains(&sabotage));
+                if killed || self.factory.can(sabotage) != Can::Built {
+                    continue;
+                }
+                match all.iter_mut().find(|(known, _)| *known == sabotage) {
+                    Some((_, clauses)) => clauses.push(clause.id),
+                    None => all.push((sabotage, vec![clause.id])),
+                }
+            }
+        }
+        all
+    }
+
     /// One line of evidence for each clause that the run speaks for.
     fn lines<'r>(
         &'r self,
@@ -368,6 +492,7 @@ impl Floor<'_> {
             clause: full_id(document, *clause),
             scenario: job.scenario.id.to_owned(),
             sabotage,
+            trace: None,
             start: run.start,
             seed: run.seed,
             until: run.until,
@@ -377,6 +502,13 @@ impl Floor<'_> {
             commit: self.options.commit.clone(),
         })
     }
+}
+
+/// The monitors that these clauses name.
+fn monitors(document: &Document, clauses: &[ClauseId]) -> Vec<Monitor> {
+    let mut own = trace::named(document);
+    own.retain(|monitor| clauses.contains(&monitor.clause()));
+    own
 }
 
 /// The clause with its document: `prodb.P-51`.

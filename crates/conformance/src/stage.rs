@@ -18,6 +18,7 @@ use crate::canary::{Canary, Sightings};
 use crate::clock::{SimulationError, Simulator};
 use crate::sabotage::Sabotage;
 use crate::subject::{Refusal, Subject, SubjectError};
+use crate::trace::{Trace, Wall};
 
 /// Why a scenario ended before its end.
 #[derive(Debug, thiserror::Error)]
@@ -106,6 +107,11 @@ pub struct Stage<'a> {
     sabotage: Option<Sabotage>,
     canaries: u64,
     record: Record,
+    /// What was recorded; `None` while nobody listens.
+    trace: Option<Trace>,
+    /// How far the wall clock is off, and since when in true time.
+    off: Duration,
+    off_since: UtcDateTime,
 }
 
 impl fmt::Debug for Stage<'_> {
@@ -137,7 +143,44 @@ impl<'a> Stage<'a> {
             sabotage,
             canaries: 0,
             record: Record::default(),
+            trace: None,
+            off: Duration::ZERO,
+            off_since: simulator.now(),
         }
+    }
+
+    /// From now on what the subject records is kept, for monitors to judge.
+    pub(crate) fn listen(&mut self) {
+        self.trace = Some(Trace::new());
+    }
+
+    /// Takes what was recorded under the wall clock as it is.
+    async fn hear(&mut self) -> Result<(), Stop> {
+        let until = self.true_now();
+        let wall = if self.off.is_zero() {
+            Wall::Right
+        } else {
+            Wall::Wrong {
+                off: self.off,
+                from: self.off_since,
+                until,
+            }
+        };
+        if let Some(trace) = &mut self.trace {
+            trace.take(self.subject.entries().await?, wall);
+        }
+        Ok(())
+    }
+
+    /// What was recorded, and the true time; `None` when nobody listened.
+    pub(crate) async fn heard(&mut self) -> Result<Option<(Trace, UtcDateTime)>, Stop> {
+        self.hear().await?;
+        let until = self.true_now();
+        Ok(self.trace.take().map(|trace| (trace, until)))
+    }
+
+    fn true_now(&self) -> UtcDateTime {
+        self.now().checked_sub(self.off).unwrap_or(self.off_since)
     }
 
     /// A value that occurs nowhere else.
@@ -263,6 +306,9 @@ impl<'a> Stage<'a> {
     /// # Errors
     /// As [`Stage::done`], and [`Stop::Subject`].
     pub async fn step_clock(&mut self, to: UtcDateTime) -> Result<(), Stop> {
+        self.hear().await?;
+        self.off_since = self.true_now();
+        self.off += to - self.now();
         self.simulator.step(to);
         self.done(Act::StepClock { to }).await?;
         Ok(self.subject.run_until(to).await?)

@@ -10,6 +10,7 @@ use time::UtcDateTime;
 use crate::act::{Act, ActKind, Seen};
 use crate::canary::{Canary, Sightings};
 use crate::sabotage::Sabotage;
+use crate::trace::Entry;
 
 /// What stands in the report about the system under test.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -139,6 +140,12 @@ impl SubjectError {
 pub enum CrashPoint {
     /// Between two acts, with nothing in flight.
     Idle,
+    /// In the background work that is due now, before this effect on the depot, counted from 1; as
+    /// [`CrashPoint::Idle`] when there are fewer.
+    Depot {
+        /// Which effect.
+        call: u64,
+    },
 }
 
 /// Builds systems under test, each on stores of its own.
@@ -196,11 +203,21 @@ pub trait Subject: Send {
     fn next_due(&self) -> Option<UtcDateTime>;
     /// What the audit log recorded, in order.
     fn events(&mut self) -> BoxFuture<'_, Result<Vec<Event>, SubjectError>>;
+    /// The same as entries of a log: with the transaction in which each was recorded, and with every
+    /// value that it has. Without transactions nothing can be shown of what must be in one.
+    fn entries(&mut self) -> BoxFuture<'_, Result<Vec<Entry>, SubjectError>> {
+        Box::pin(async move { Ok(self.events().await?.iter().map(Entry::from).collect()) })
+    }
     /// Searches all stores: raw, and in whatever any existing key still opens.
     fn find_bytes<'a>(
         &'a mut self,
         canary: &'a Canary,
     ) -> BoxFuture<'a, Result<Sightings, SubjectError>>;
+    /// Whether it can be crashed there.
+    fn can_crash(&self, at: CrashPoint) -> bool {
+        let _ = at;
+        false
+    }
     /// Stops the system dead at the point and starts it again on what is on disk.
     fn crash(&mut self, at: CrashPoint) -> BoxFuture<'_, Result<(), SubjectError>>;
 }

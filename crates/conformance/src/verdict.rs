@@ -3,12 +3,13 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use covenant_core::digest::Digest;
-use policy_document::{AttestationState, Clause, Document, Kind};
+use policy_document::{AttestationState, Clause, Document, Kind, Monitor};
 use time::{Date, UtcDateTime};
 
 use crate::evidence::{Evidence, RunOutcome};
 use crate::figures;
-use crate::runner::{Done, End, Job, Options, Run, failure, full_id};
+use crate::history::Stopped;
+use crate::runner::{Done, End, Job, Lived, Options, Run, failure, full_id};
 use crate::sabotage::Sabotage;
 use crate::stage::{Failure, Margin};
 use crate::status::{
@@ -16,6 +17,8 @@ use crate::status::{
     technical,
 };
 use crate::subject::{Can, SubjectFactory};
+use crate::trace;
+use crate::watch::{self, Heard, MonitorOutcome, MonitorVerdict, with_monitors};
 
 /// What the note begins with that names figures which nothing was compared with.
 pub const UNREAD: &str = "read by no scenario that ran";
@@ -45,6 +48,8 @@ pub struct TechnicalVerdict {
     pub outcome: Technical,
     /// The bound scenarios, in the order of the clause.
     pub scenarios: Vec<ScenarioVerdict>,
+    /// The monitors that it names, in the order of the clause.
+    pub monitors: Vec<MonitorVerdict>,
 }
 
 /// What one bound scenario gave.
@@ -99,6 +104,8 @@ pub(crate) struct Case<'a> {
     pub(crate) document: &'a Document,
     pub(crate) factory: &'a dyn SubjectFactory,
     pub(crate) options: &'a Options,
+    /// The history of the document; `None` when it was not lived.
+    pub(crate) lived: Option<&'a Lived>,
 }
 
 impl Case<'_> {
@@ -141,7 +148,18 @@ impl Case<'_> {
                     |new: &Margin| worst.is_none_or(|old| new.margin_seconds < old.margin_seconds);
                 worst = run.record.worst.filter(smaller).or(worst);
             }
-            self.technical(clause, &ran, evidence, &mut notes)
+            let technical = self.technical(clause, &ran, evidence, &mut notes);
+            for margin in technical
+                .monitors
+                .iter()
+                .filter_map(|monitor| monitor.worst)
+            {
+                let smaller = |old: Margin| margin.margin_seconds < old.margin_seconds;
+                if worst.is_none_or(smaller) {
+                    worst = Some(margin);
+                }
+            }
+            technical
         });
         let attestation = (clause.is_attested() || content == Content::Plain)
             .then(|| self.attestation(clause, &mut notes));
@@ -234,16 +252,122 @@ impl Case<'_> {
                 SabotageOutcome::Unsupported,
             ];
             let outcome = order.into_iter().find(|outcome| outcomes.contains(outcome));
-            let outcome = outcome.unwrap_or(SabotageOutcome::Missed);
+            let outcome = outcome.unwrap_or_else(|| self.forked(clause, name));
             if outcome == SabotageOutcome::Missed {
                 note(notes, format!("sabotage {name} is not caught"));
             }
             best.push(outcome);
         }
+        let monitors = self.monitors(clause, ran, evidence, notes);
+        let outcomes: Vec<_> = monitors.iter().map(|monitor| monitor.outcome).collect();
         TechnicalVerdict {
-            outcome: technical(&facts, &best),
+            outcome: with_monitors(technical(&facts, &best), &outcomes),
             scenarios,
+            monitors,
         }
+    }
+
+    /// What the history made of a sabotage that no scenario was given.
+    fn forked(&self, clause: &Clause, name: &str) -> SabotageOutcome {
+        let mut forks = self.lived.iter().flat_map(|lived| &lived.forks);
+        let caught = forks.any(|(sabotage, clauses, past)| {
+            sabotage.name() == name && clauses.contains(&clause.id) && past.objects(clause.id)
+        });
+        if caught {
+            SabotageOutcome::Caught
+        } else {
+            SabotageOutcome::Missed
+        }
+    }
+
+    /// What the monitors of the clause made of everything that ran on the sound subject.
+    fn monitors(
+        &self,
+        clause: &Clause,
+        ran: &[(&Job, &Done)],
+        evidence: &Evidence,
+        notes: &mut Vec<String>,
+    ) -> Vec<MonitorVerdict> {
+        let mut heard = Vec::new();
+        for (job, done) in ran {
+            heard.extend(done.sound.iter().map(|run| Heard {
+                source: job.scenario.id,
+                watched: &run.watched,
+                teeth: &run.teeth,
+            }));
+        }
+        if let Some(Lived { sound, .. }) = self.lived {
+            heard.push(Heard {
+                source: "history",
+                watched: &sound.watched,
+                teeth: &sound.teeth,
+            });
+        }
+        let own: Vec<Monitor> = trace::named(self.document)
+            .into_iter()
+            .filter(|monitor| monitor.clause() == clause.id)
+            .collect();
+        let mut verdicts = Vec::new();
+        for spec in &clause.verify.monitors {
+            let before = verdicts.len();
+            let named = own.iter().filter(|monitor| spec.names(monitor.pattern()));
+            verdicts.extend(named.map(|monitor| watch::verdict(monitor, &heard)));
+            if verdicts.len() == before {
+                verdicts.push(watch::nothing(spec));
+            }
+        }
+        if let Some(Lived { sound, .. }) = self.lived.filter(|_| !verdicts.is_empty()) {
+            let (acts, events) = (sound.acts, sound.trace.len());
+            let mut text = format!("history: {acts} acts, {events} events");
+            if !sound.absent.is_empty() {
+                let absent: Vec<_> = sound.absent.iter().map(String::as_str).collect();
+                text.push_str("; without ");
+                text.push_str(&absent.join(", "));
+            }
+            note(notes, text);
+        }
+        let stopped = self.lived.and_then(|lived| lived.sound.stopped.as_ref());
+        if let Some(stopped) = stopped.filter(|_| !verdicts.is_empty()) {
+            let (reason, outcome) = match stopped {
+                Stopped::Error(reason) => (reason.clone(), MonitorOutcome::Violated),
+                Stopped::NotStarted(reason) => (reason.clone(), MonitorOutcome::Unseen),
+                Stopped::Unsupported(act) => {
+                    (format!("{act} is not supported"), MonitorOutcome::Unseen)
+                }
+            };
+            note(
+                notes,
+                format!("the history did not run to its end: {reason}"),
+            );
+            for verdict in &mut verdicts {
+                verdict.outcome = verdict.outcome.min(outcome);
+            }
+        }
+        let full = full_id(self.document, clause.id);
+        let lost = |line: &crate::evidence::Line| {
+            line.clause == full && line.scenario.starts_with("history::")
+        };
+        if evidence.lost.iter().any(lost) {
+            note(
+                notes,
+                "evidence of the history is missing or altered".to_owned(),
+            );
+            for verdict in &mut verdicts {
+                verdict.outcome = MonitorOutcome::Violated;
+            }
+        }
+        for verdict in &verdicts {
+            if let Some(failure) = &verdict.failure {
+                let text = format!("monitor {}: {}", verdict.pattern, failure.observed);
+                note(notes, text);
+            } else if verdict.outcome == MonitorOutcome::Unseen {
+                note(notes, format!("monitor {} saw no case", verdict.pattern));
+            } else if verdict.outcome == MonitorOutcome::Toothless {
+                let text = format!("monitor {} objects to no mutation", verdict.pattern);
+                note(notes, text);
+            }
+        }
+        verdicts
     }
 
     fn scenario(&self, job: &Job, done: &Done, notes: &mut Vec<String>) -> ScenarioVerdict {

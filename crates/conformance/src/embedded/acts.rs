@@ -11,6 +11,7 @@ use crypto_envelope::store::MemoryStore;
 use crypto_envelope::{Keys, KeysOptions};
 use std::sync::{Arc, PoisonError};
 
+use super::wraps::Strain;
 use super::{Embedded, Home, trail};
 use crate::act::{
     Act, Cadence, DepotFault, KeysAtHand, PutSeen, Reader, Record, RecordSeen, Seen, SnapshotSeen,
@@ -131,6 +132,15 @@ impl Embedded {
                 self.switches.broken_until = Some(*until);
                 Ok(Seen::Done)
             }
+            Act::Fault { fault, until } => {
+                self.switches.strain.set(match fault {
+                    DepotFault::Full => Strain::Full,
+                    DepotFault::Slow => Strain::Slow,
+                    DepotFault::Down => Strain::None,
+                });
+                self.switches.broken_until = Some(*until);
+                Ok(Seen::Done)
+            }
             Act::StepClock { to: _ } => Ok(Seen::Done),
             Act::AuditCoverage { tenant } => self.coverage(*tenant).await,
             Act::ListVaults => self.vaults().await,
@@ -144,7 +154,6 @@ impl Embedded {
             Act::SendHello { hello } => self.send_hello(*hello).await,
             Act::ShowChain => self.show_chain().await,
             Act::UseEndpoint { address } => self.use_endpoint(address),
-            other => Err(Refusal::Unsupported(other.kind())),
         }
     }
 

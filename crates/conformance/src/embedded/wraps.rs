@@ -2,6 +2,7 @@
 //! listener are in `front.rs`.
 
 mod backups;
+mod depot;
 mod records;
 mod sealing;
 mod tenants;
@@ -15,6 +16,8 @@ use backup_engine::testing::FaultDepot;
 use backup_engine::{BackupPolicy, Schedule};
 use covenant::Wraps;
 use covenant_core::{Clock, PeriodError};
+
+pub(super) use depot::{Strain, Strained};
 
 use super::Switches;
 use crate::act::Cadence;
@@ -120,8 +123,10 @@ pub(super) fn of(sabotage: Option<Sabotage>, folder: &Path, clock: &Arc<dyn Cloc
 /// that it can set.
 pub(super) fn add_switches(wraps: &mut Wraps, switches: &Switches) {
     let faults = Arc::clone(&switches.faults);
+    let strain = Arc::clone(&switches.strain);
     wraps.depot = Some(Box::new(move |sound| {
-        Arc::new(FaultDepot::new(sound, faults))
+        let strained = Arc::new(depot::StrainedDepot::new(sound, strain));
+        Arc::new(FaultDepot::new(strained, faults))
     }));
     let cadence = Arc::clone(&switches.cadence);
     let inner = wraps.schedule.take();

@@ -11,7 +11,9 @@ use crate::json::Json;
 use crate::runner::Options;
 use crate::stage::{Failure, Margin};
 use crate::status::{SabotageOutcome, Status};
+use crate::trace_sabotage::{TraceOutcome, TraceSabotage};
 use crate::verdict::{AttestationVerdict, ClauseVerdict, ScenarioVerdict, TechnicalVerdict};
+use crate::watch::MonitorVerdict;
 
 /// Prints the report.
 #[must_use]
@@ -250,6 +252,46 @@ fn technical_json(technical: &TechnicalVerdict) -> Json {
         (
             "scenarios",
             Json::List(technical.scenarios.iter().map(scenario).collect()),
+        ),
+        (
+            "monitors",
+            Json::List(technical.monitors.iter().map(monitor).collect()),
+        ),
+    ])
+}
+
+fn monitor(verdict: &MonitorVerdict) -> Json {
+    let MonitorVerdict {
+        pattern,
+        outcome,
+        cases,
+        judged,
+        worst,
+        failure,
+        sabotages,
+    } = verdict;
+    let sabotage = |(sabotage, outcome): &(TraceSabotage, TraceOutcome)| {
+        let word = match outcome {
+            TraceOutcome::Caught => "caught",
+            TraceOutcome::Missed => "missed",
+            TraceOutcome::Inapplicable(_) => "unsupported",
+        };
+        Json::map([
+            ("id", Json::text(sabotage)),
+            ("level", Json::text("trace")),
+            ("outcome", Json::text(word)),
+        ])
+    };
+    Json::map([
+        ("pattern", Json::text(pattern)),
+        ("outcome", Json::text(outcome.name())),
+        ("cases", Json::count(*cases)),
+        ("judged", Json::texts(judged)),
+        ("worst", worst.as_ref().map_or(Json::Null, margin)),
+        ("failure", failure.as_ref().map_or(Json::Null, failure_json)),
+        (
+            "sabotages",
+            Json::List(sabotages.iter().map(sabotage).collect()),
         ),
     ])
 }

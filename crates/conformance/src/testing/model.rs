@@ -5,10 +5,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use covenant_core::event::ActorContext;
+use covenant_core::event::{ActorContext, Datum};
 use covenant_core::{
     Action, BoxFuture, Clock, Event, EventId, ItemId, KeyId, ManualClock, Outcome, SnapshotId,
-    Target, TenantId,
+    Target, TenantId, TxnId, VaultId,
 };
 use policy_document::Document;
 use time::{Date, Duration, UtcDateTime};
@@ -20,6 +20,7 @@ use crate::sabotage::Sabotage;
 use crate::subject::{
     BuildError, Can, CrashPoint, Refusal, Subject, SubjectError, SubjectFactory, SubjectInfo,
 };
+use crate::trace::Entry;
 use crate::{Seen, stage};
 
 mod acts;
@@ -33,8 +34,10 @@ use disk::Disk;
 use figures::Figures;
 use seal::Key;
 
+/// How long after its deletion a database is purged: sooner than any page asks for.
+const DATABASE_WAIT: Duration = Duration::days(7);
 /// How far wall and monotonic time may part before the model doubts its clock.
-const STEP_MAX: Duration = Duration::HOUR;
+const STEP_MAX: Duration = Duration::minutes(10);
 
 /// Builds models; every sabotage of the built scenarios can be tried on them.
 #[derive(Debug, Clone, Copy, Default)]
@@ -134,7 +137,7 @@ struct Snapshot {
 /// All backups of one tenant in one civil day, under one root.
 #[derive(Debug)]
 struct Vault {
-    id: covenant_core::VaultId,
+    id: VaultId,
     root: KeyId,
     ends: UtcDateTime,
     snapshots: Vec<Snapshot>,
@@ -153,9 +156,14 @@ struct Model {
     vaults: BTreeMap<(Tenant, Date), Vault>,
     cadence: Cadence,
     next_backup: Option<UtcDateTime>,
+    /// Deleted databases, and when they are purged.
+    leaving: BTreeMap<Tenant, UtcDateTime>,
     depot_down_until: Option<UtcDateTime>,
     read: BTreeMap<(Tenant, Record), crate::act::RecordSeen>,
     events: Vec<Event>,
+    /// Acts and rounds of background work so far: each is a transaction.
+    rounds: u128,
+    txns: BTreeMap<EventId, TxnId>,
 }
 
 impl Model {
@@ -174,9 +182,12 @@ impl Model {
             vaults: BTreeMap::new(),
             cadence: Cadence::AsPromised,
             next_backup: None,
+            leaving: BTreeMap::new(),
             depot_down_until: None,
             read: BTreeMap::new(),
             events: Vec::new(),
+            rounds: 0,
+            txns: BTreeMap::new(),
         }
     }
 
@@ -234,26 +245,26 @@ impl Model {
         if !lost {
             home.attributed = home.attributed.saturating_add(1);
             let target = Target::of(home.id, "record", item.clone());
-            self.events
-                .push(Event::new(id, at, actor, action, target, Outcome::Ok));
+            self.tell(Event::new(id, at, actor, action, target, Outcome::Ok));
         }
     }
 
-    fn note(&mut self, tenant: Tenant, action: Action) {
+    fn tell(&mut self, event: Event) {
+        let txn = TxnId::from_uuid(Uuid::from_u128(self.rounds));
+        self.txns.insert(event.id, txn);
+        self.events.push(event);
+    }
+
+    fn note(&mut self, tenant: Tenant, action: Action, vault: VaultId) {
         let id = EventId::from_uuid(self.uuid());
         let Some(home) = self.homes.get(&tenant) else {
             return;
         };
-        let target = Target::of(home.id, "vault", ItemId::from(id.as_uuid()));
+        let target = Target::of(home.id, "vault", ItemId::from(vault.as_uuid()));
         let actor = ActorContext::service("model");
-        self.events.push(Event::new(
-            id,
-            self.clock.now(),
-            actor,
-            action,
-            target,
-            Outcome::Ok,
-        ));
+        let now = self.clock.now();
+        let event = Event::new(id, now, actor, action, target, Outcome::Ok);
+        self.tell(event.with("vault", Datum::Id(vault.as_uuid())));
     }
 
     fn in_doubt(&self) -> bool {
@@ -289,6 +300,29 @@ impl Model {
         }
     }
 
+    fn purge_databases(&mut self, at: UtcDateTime) {
+        let due = self.leaving.iter().filter(|(_, due)| **due <= at);
+        let due: Vec<_> = due.map(|(tenant, _)| *tenant).collect();
+        for tenant in due {
+            self.leaving.remove(&tenant);
+            self.purges.retain(|(_, of, _)| *of != tenant);
+            let rows = self.homes.get(&tenant).map(|home| &home.rows);
+            let objects = rows.iter().flat_map(|rows| rows.values());
+            let objects: Vec<_> = objects.filter_map(|row| row.attachment).collect();
+            for object in objects {
+                self.objects.remove(&object);
+            }
+            let service = ActorContext::service("purge");
+            let item = ItemId::from(i64::from(tenant.0));
+            self.record(tenant, service, Action::DatabasePurged, &item);
+            if let Some(home) = self.homes.get_mut(&tenant) {
+                home.rows.clear();
+                home.numbered.clear();
+                home.disk = Disk::default();
+            }
+        }
+    }
+
     fn purge_row(&mut self, tenant: Tenant, number: u64) {
         let index_only = self.is(Sabotage::IndexRowOnly);
         let Some(home) = self.homes.get_mut(&tenant) else {
@@ -314,13 +348,16 @@ impl Model {
 
 impl Subject for Model {
     fn perform<'a>(&'a mut self, act: &'a Act) -> BoxFuture<'a, Result<Seen, Refusal>> {
+        self.rounds = self.rounds.saturating_add(1);
         Box::pin(async move { self.do_act(act) })
     }
 
     fn run_until(&mut self, at: UtcDateTime) -> BoxFuture<'_, Result<(), SubjectError>> {
+        self.rounds = self.rounds.saturating_add(1);
         Box::pin(async move {
             if !self.in_doubt() {
                 self.purge(at);
+                self.purge_databases(at);
                 self.expire(at);
                 self.back_up_due(at);
             }
@@ -329,13 +366,29 @@ impl Subject for Model {
     }
 
     fn next_due(&self) -> Option<UtcDateTime> {
+        // a doubted clock is looked at again when it is set
+        if self.in_doubt() {
+            return None;
+        }
+        let leaving = self.leaving.values().min().copied();
         let purge = self.purges.first().map(|(at, _, _)| *at);
         let end = self.vaults.values().map(|vault| vault.ends).min();
-        [purge, end, self.next_backup].into_iter().flatten().min()
+        let all = [purge, end, self.next_backup, leaving];
+        all.into_iter().flatten().min()
     }
 
     fn events(&mut self) -> BoxFuture<'_, Result<Vec<Event>, SubjectError>> {
         Box::pin(async { Ok(self.events.clone()) })
+    }
+
+    fn entries(&mut self) -> BoxFuture<'_, Result<Vec<Entry>, SubjectError>> {
+        let entries = self.events.iter().map(|event| {
+            let mut entry = Entry::from(event);
+            entry.recorded.txn = self.txns.get(&event.id).copied();
+            entry
+        });
+        let entries = entries.collect();
+        Box::pin(async move { Ok(entries) })
     }
 
     fn find_bytes<'a>(

@@ -10,7 +10,9 @@ use crate::report::{DocumentReport, figure, names};
 use crate::runner::Options;
 use crate::stage::Margin;
 use crate::status::SabotageOutcome;
+use crate::trace_sabotage::TraceOutcome;
 use crate::verdict::{ClauseVerdict, ScenarioVerdict};
+use crate::watch::MonitorVerdict;
 
 /// The table, one row a clause.
 pub(super) fn table_of(report: &DocumentReport, options: &Options) -> String {
@@ -171,6 +173,7 @@ fn proof(verdict: &ClauseVerdict) -> String {
     let mut items = Vec::new();
     if let Some(technical) = &verdict.technical {
         items.extend(technical.scenarios.iter().map(scenario));
+        items.extend(technical.monitors.iter().map(monitor));
         items.extend(sabotages(verdict).map(|text| element("li", text)));
     }
     if let Some(attestation) = &verdict.attestation {
@@ -199,6 +202,26 @@ fn scenario(scenario: &ScenarioVerdict) -> String {
             escape(&failure.expected),
             escape(&failure.observed)
         ));
+    }
+    text.push_str("</li>");
+    text
+}
+
+fn monitor(monitor: &MonitorVerdict) -> String {
+    let (pattern, outcome) = (escape(&monitor.pattern), monitor.outcome.name());
+    let mut text = format!("<li>monitor <code>{pattern}</code>: {outcome}");
+    text.push_str(&format!(", {} cases", monitor.cases));
+    if !monitor.judged.is_empty() {
+        text.push_str(&format!(" in {}", escape(&monitor.judged.join(", "))));
+    }
+    let caught = |(_, outcome): &&(_, TraceOutcome)| *outcome == TraceOutcome::Caught;
+    let caught = monitor.sabotages.iter().filter(caught);
+    let caught: Vec<_> = caught.map(|(sabotage, _)| sabotage.name()).collect();
+    if !caught.is_empty() {
+        text.push_str(&format!("; of the trace caught: {}", caught.join(", ")));
+    }
+    if let Some(failure) = &monitor.failure {
+        text.push_str(&format!("; observed {}", escape(&failure.observed)));
     }
     text.push_str("</li>");
     text

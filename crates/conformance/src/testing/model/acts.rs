@@ -58,6 +58,8 @@ impl Model {
                 home.deleted = true;
                 let user = ActorContext::member(home.user, ADDRESS);
                 self.record(*tenant, user, Action::DatabaseDeleted, &item);
+                let due = self.clock.now() + super::DATABASE_WAIT;
+                self.leaving.insert(*tenant, due);
                 Ok(Seen::Done)
             }
             Act::Churn {
@@ -81,6 +83,7 @@ impl Model {
                 self.depot_down_until = Some(*until);
                 Ok(Seen::Done)
             }
+            Act::Fault { .. } => Err(Refusal::Unsupported(act.kind())),
             Act::StepClock { .. } => Ok(Seen::Done),
             Act::AuditCoverage { tenant } => {
                 let home = self.home(*tenant)?;
@@ -191,7 +194,8 @@ impl Model {
         home.rows.insert(number, row);
         home.numbered.insert(record, number);
         let user = ActorContext::member(home.user, ADDRESS);
-        self.record(tenant, user, Action::RecordCreated, &item);
+        self.record(tenant, user.clone(), Action::RecordCreated, &item);
+        self.record(tenant, user, Action::ChangeRecorded, &item);
         let (sensitive, attachment) = (sensitive_salts, attachment_salts);
         Ok(Seen::Put(PutSeen {
             item,
@@ -339,7 +343,9 @@ impl Model {
             }
         }
         let user = ActorContext::member(self.home(tenant)?.user, ADDRESS);
-        self.record(tenant, user, Action::RecordCreated, &ItemId::from(0_i64));
+        let many = ItemId::from(0_i64);
+        self.record(tenant, user.clone(), Action::RecordCreated, &many);
+        self.record(tenant, user, Action::ChangeRecorded, &many);
         Ok(Seen::Churned(canary))
     }
 

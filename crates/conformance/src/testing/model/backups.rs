@@ -54,7 +54,8 @@ impl Model {
     fn back_up(&mut self, tenant: Tenant) -> Result<SnapshotSeen, Refusal> {
         let now = self.clock.now();
         if self.depot_down_until.is_some_and(|until| now < until) {
-            self.note(tenant, Action::BackupFailed);
+            let none = VaultId::from_uuid(self.uuid());
+            self.note(tenant, Action::BackupFailed, none);
             return Err(Refusal::failed(subject::SubjectError::new(
                 "the depot is down",
             )));
@@ -80,8 +81,9 @@ impl Model {
         if let Some(vault) = self.vaults.get_mut(&(tenant, day)) {
             vault.ends = vault.ends.max(ends);
             vault.snapshots.push(Snapshot { seen, bytes });
+            let id = vault.id;
+            self.note(tenant, Action::BackupCompleted, id);
         }
-        self.note(tenant, Action::BackupCompleted);
         Ok(seen)
     }
 
@@ -170,8 +172,8 @@ impl Model {
         for place in due {
             if let Some(vault) = self.vaults.remove(&place) {
                 self.keys.remove(&vault.root);
-                self.note(place.0, Action::KeyDestroyed);
-                self.note(place.0, Action::BackupPurged);
+                self.note(place.0, Action::KeyDestroyed, vault.id);
+                self.note(place.0, Action::BackupPurged, vault.id);
             }
         }
     }

@@ -41,6 +41,7 @@ pub(super) fn of_clause(
         .filter(|scenario| scenario.outcome.is_some())
         .map(|scenario| test(report, clause, (verdict, scenario), lines))
         .collect();
+    made.extend(watched(report, clause, verdict, lines));
     let given = verdict
         .attestation
         .as_ref()
@@ -91,21 +92,73 @@ fn test(
         ("types", Json::texts(["finding"])),
         (
             "relevant-evidence",
-            Json::List(evidence(clause, scenario, lines)),
+            Json::List(evidence((clause, &scenario.id), lines)),
         ),
         ("collected", instant(report.run.finished)),
     ]);
     (id, json)
 }
 
-/// The lines of the evidence file that belong to the scenario, counted from 1.
-fn evidence(clause: &str, scenario: &ScenarioVerdict, lines: &Numbered<'_>) -> Vec<Json> {
+/// What the monitors of the clause said of the history, one observation for each kind of monitor.
+fn watched(
+    report: &Report,
+    clause: &str,
+    verdict: &ClauseVerdict,
+    lines: &Numbered<'_>,
+) -> Vec<(Uuid, Json)> {
     let Numbered(all) = lines;
-    let ours = all.get(&(clause, scenario.id.as_str()));
+    let own = all
+        .iter()
+        .filter(|((of, scenario), _)| *of == clause && scenario.starts_with("history::"));
+    let mut own: Vec<_> = own.map(|((_, check), lines)| (*check, lines)).collect();
+    own.sort_by_key(|(check, _)| *check);
+    let monitors = verdict.technical.iter().flat_map(|part| &part.monitors);
+    let monitors: Vec<_> = monitors.collect();
+    let observation = |(check, of): (&str, &Vec<(u64, &Line)>)| {
+        let id = uuid(&format!("observation/{clause}/{check}"));
+        let kind = check.trim_start_matches("history::");
+        let said = monitors.iter().filter(|m| m.pattern.starts_with(kind));
+        let said: Vec<_> = said.map(|m| m.outcome.name()).collect();
+        let sound = of
+            .iter()
+            .filter(|(_, l)| l.sabotage.is_none() && l.trace.is_none());
+        let cases = sound.fold(0_u64, |sum, (_, line)| sum.saturating_add(line.checks));
+        let told = "a monitor over the history under virtual time, and over its mutations";
+        let json = map([
+            ("uuid", Json::text(id)),
+            ("title", text(format!("{check} for {clause}"))),
+            ("description", text(format!("{told}: {}", said.join(", ")))),
+            (
+                "props",
+                props([
+                    ("Rule_Id", clause.to_owned()),
+                    ("Check_Id", check.to_owned()),
+                    ("outcome", said.join(" ")),
+                    ("checks", cases.to_string()),
+                ]),
+            ),
+            ("methods", Json::texts(["TEST"])),
+            ("types", Json::texts(["finding"])),
+            (
+                "relevant-evidence",
+                Json::List(evidence((clause, check), lines)),
+            ),
+            ("collected", instant(report.run.finished)),
+        ]);
+        (id, json)
+    };
+    own.into_iter().map(observation).collect()
+}
+
+/// The lines of the evidence file that belong to the check of the clause, counted from 1.
+fn evidence(of: (&str, &str), lines: &Numbered<'_>) -> Vec<Json> {
+    let Numbered(all) = lines;
+    let ours = all.get(&of);
     ours.into_iter()
         .flatten()
         .map(|(number, line)| {
-            let subject = line.sabotage.map_or("sound", |sabotage| sabotage.name());
+            let system = line.sabotage.map_or("sound", |sabotage| sabotage.name());
+            let subject = line.trace.map_or(system, |sabotage| sabotage.name());
             let outcome = line.outcome.name();
             Json::map([
                 ("href", Json::text(format!("evidence.jsonl#L{number}"))),

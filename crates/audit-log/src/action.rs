@@ -168,7 +168,10 @@ pub const fn settings(action: Action) -> Option<Settings> {
         | Action::KeyUnwrapped
         | Action::KeyMaintenance
         | Action::KeyScopeMismatch
-        | Action::KeyRolledBack => about(Class::Platform),
+        | Action::KeyRolledBack
+        | Action::KeyPlanned
+        | Action::KeyCompromised
+        | Action::KeyListed => about(Class::Platform),
         Action::LogQuarantined | Action::ClockStepped => about(Class::Log),
         _ => return None,
     })

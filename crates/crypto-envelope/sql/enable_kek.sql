@@ -1,1 +1,1 @@
-UPDATE kek SET state = 'enabled' WHERE id = $1 AND state = 'intended'
+UPDATE kek SET state = 'enabled', canary = $2, revision = $3 WHERE id = $1 AND state = 'intended'

@@ -1,3 +1,3 @@
-SELECT tenant, owner, purpose, id, kek, wrapped, state, created_at, destroy_at, destroyed_at FROM root
-WHERE state = 'active' AND destroy_at <= $1
+SELECT tenant, owner, purpose, n, id, kek, wrapped, state, switched, created_at, active_from, destroy_at, pending_until, compromised_at, destroyed_at, wrapped_revision, revision FROM root
+WHERE state <> 'destroyed' AND (destroy_at <= $1 OR pending_until <= $1)
 ORDER BY id

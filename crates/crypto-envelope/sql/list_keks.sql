@@ -1,1 +1,1 @@
-SELECT id, key_group, state, wraps, created_at, destroy_at, destroyed_at FROM kek ORDER BY id
+SELECT id, key_group, n, state, switched, wraps, created_at, expires_at, destroy_at, pending_until, compromised_at, destroyed_at, gone_at, canary, revision FROM kek ORDER BY id

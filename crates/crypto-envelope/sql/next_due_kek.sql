@@ -1,1 +1,4 @@
-SELECT MIN(destroy_at) AS due_at FROM kek WHERE state IN ('intended', 'enabled')
+SELECT MIN(CASE
+    WHEN pending_until < destroy_at OR destroy_at IS NULL THEN pending_until ELSE destroy_at
+END) AS due_at FROM kek
+WHERE state IN ('intended', 'enabled')

@@ -1,1 +1,1 @@
-SELECT MIN(destroy_at) AS due_at FROM root WHERE state = 'active'
+SELECT MIN(destroy_at) AS due_at FROM root WHERE state <> 'destroyed'

@@ -1,2 +1,2 @@
-SELECT tenant, subject, erasure_order, destroyed_at, complete_by FROM erasure
+SELECT tenant, subject, erasure_order, destroyed_at, complete_by, revision FROM erasure
 WHERE erasure_order = $1

@@ -55,6 +55,17 @@ pub enum BackendError {
     Io(#[source] Box<dyn std::error::Error + Send + Sync>),
 }
 
+/// What a backend can do by itself. The windows of scheduled destructions are ours, whatever it can.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Capabilities {
+    /// Days that the backend itself waits before a destruction, at least; `None` when it destroys
+    /// at once.
+    pub native_window_days: Option<u8>,
+    /// Longest plaintext that one call wraps, in bytes; `None` when only roots of 32 bytes pass.
+    pub plaintext_len_bytes_max: Option<usize>,
+}
+
 /// A backend's answer, later.
 pub type BackendFuture<'a, T> = BoxFuture<'a, Result<T, BackendError>>;
 
@@ -96,4 +107,8 @@ pub trait KekBackend: Debug + Send + Sync {
     fn destroy(&self, id: KeyId) -> BackendFuture<'_, ()>;
     /// Whether the KEK is there.
     fn probe(&self, id: KeyId) -> BackendFuture<'_, Presence>;
+    /// What it can do by itself; a backend that says nothing destroys at once.
+    fn capabilities(&self) -> Capabilities {
+        Capabilities::default()
+    }
 }

@@ -5,6 +5,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 use std::time::Duration;
 
@@ -13,7 +14,7 @@ use covenant_core::{Clock, KeyId, Monotonic, Owner, Random, Secret};
 use time::UtcDateTime;
 
 use crate::error::KeyError;
-use crate::record::RootState;
+use crate::state::KeyState;
 
 /// How long an unwrapped root may be kept unless told otherwise: 60 seconds (crypto-envelope 4.9).
 pub const CACHE_TTL_SECS: u64 = 60;
@@ -31,6 +32,16 @@ pub(crate) struct Lease {
     pub(crate) root: Secret<[u8; 32]>,
     pub(crate) ends: Monotonic,
     pub(crate) dies_at: Option<UtcDateTime>,
+    pub(crate) use_for: UseFor,
+}
+
+/// What a root version is good for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum UseFor {
+    /// The owner's newest: seals and opens.
+    Sealing,
+    /// Opens only; the text is its state.
+    Opening(&'static str),
 }
 
 impl fmt::Debug for Lease {
@@ -41,13 +52,28 @@ impl fmt::Debug for Lease {
     }
 }
 
-/// What leases are checked against at each use: time, and what was destroyed meanwhile.
+/// What leases are checked against at each use: time, and what was revoked meanwhile.
 #[derive(Debug)]
 pub(crate) struct Terms {
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) random: Arc<dyn Random>,
-    revoked: RwLock<BTreeMap<KeyId, Monotonic>>,
+    revoked: RwLock<BTreeMap<KeyId, Revoked>>,
+    revocations: AtomicU64,
 }
+
+/// Until when a revocation is remembered, by which time no lease from before it runs, and the state
+/// that it rests on.
+#[derive(Debug, Clone, Copy)]
+struct Revoked {
+    until: Monotonic,
+    state: KeyState,
+    number: u64,
+}
+
+/// How many revocations there had been at some moment: what is read from the store afterwards is
+/// younger than all of them.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Seen(u64);
 
 impl Terms {
     pub(crate) fn new(clock: Arc<dyn Clock>, random: Arc<dyn Random>) -> Self {
@@ -55,16 +81,39 @@ impl Terms {
             clock,
             random,
             revoked: RwLock::default(),
+            revocations: AtomicU64::new(0),
+        }
+    }
+
+    /// The revocations so far, to be asked for before the store is read.
+    pub(crate) fn seen(&self) -> Seen {
+        Seen(self.revocations.load(Ordering::SeqCst))
+    }
+
+    /// Takes back older revocations of keys that the store, read since, has switched on.
+    pub(crate) fn allow(&self, keys: [KeyId; 2], seen: Seen) {
+        let older = |revoked: &Revoked| revoked.number <= seen.0;
+        let read = self.revoked.read().unwrap_or_else(PoisonError::into_inner);
+        let any = keys.iter().any(|key| read.get(key).is_some_and(older));
+        drop(read);
+        if any {
+            let write = self.revoked.write();
+            let mut write = write.unwrap_or_else(PoisonError::into_inner);
+            write.retain(|key, revoked| !(keys.contains(key) && older(revoked)));
         }
     }
 
     /// Refuses a lease that is over, revoked, or of a root whose instant has come.
     pub(crate) fn check(&self, lease: &Lease) -> Result<(), KeyError> {
         let revoked = self.revoked.read().unwrap_or_else(PoisonError::into_inner);
-        let dead = revoked.contains_key(&lease.version) || revoked.contains_key(&lease.kek);
+        let of = |key: &KeyId| revoked.get(key).map(|revoked| revoked.state);
+        let state = of(&lease.version).max(of(&lease.kek));
         drop(revoked);
-        if dead || lease.dies_at.is_some_and(|at| at <= self.clock.now()) {
-            return Err(KeyError::State(RootState::Destroyed.name()));
+        if let Some(state) = state {
+            return Err(KeyError::State(state.name()));
+        }
+        if lease.dies_at.is_some_and(|at| at <= self.clock.now()) {
+            return Err(KeyError::State(KeyState::Destroyed.name()));
         }
         if lease.ends <= self.clock.monotonic() {
             return Err(KeyError::LeaseOver(lease.version));
@@ -92,7 +141,10 @@ impl Leases {
     fn remove(&mut self, version: KeyId) {
         if let Some(lease) = self.by_version.remove(&version) {
             self.by_end.remove(&(lease.ends, version));
-            self.current.remove(&(lease.owner, lease.purpose));
+            let of = (lease.owner, lease.purpose);
+            if self.current.get(&of) == Some(&version) {
+                self.current.remove(&of);
+            }
         }
     }
 }
@@ -137,15 +189,32 @@ impl Cache {
             leases.remove(first);
         }
         leases.by_end.insert((lease.ends, lease.version));
-        leases
-            .current
-            .insert((lease.owner, lease.purpose), lease.version);
+        if lease.use_for == UseFor::Sealing {
+            let of = (lease.owner, lease.purpose);
+            leases.current.insert(of, lease.version);
+        }
         leases.by_version.insert(lease.version, Arc::clone(lease));
+    }
+
+    /// Drops the leases under a key, so that the next use reads the store.
+    pub(crate) fn forget(&self, key: KeyId) {
+        let mut leases = self.leases();
+        let under = leases.by_version.values();
+        let under = under.filter(|lease| lease.version == key || lease.kek == key);
+        let versions: Vec<_> = under.map(|lease| lease.version).collect();
+        versions
+            .into_iter()
+            .for_each(|version| leases.remove(version));
+    }
+
+    /// Forgets which version seals for an owner, so that the next use asks the store.
+    pub(crate) fn forget_current(&self, owner: Owner, purpose: Purpose) {
+        self.leases().current.remove(&(owner, purpose));
     }
 
     /// Revokes keys, KEKs or roots: from now on nothing starts under them in this process, held
     /// leases and unwraps under way included.
-    pub(crate) fn revoke(&self, keys: &[KeyId]) {
+    pub(crate) fn revoke(&self, keys: &[KeyId], state: KeyState) {
         let now = self.terms.clock.monotonic();
         let until = now.saturating_add(self.ttl);
         let mut revoked = self
@@ -153,8 +222,15 @@ impl Cache {
             .revoked
             .write()
             .unwrap_or_else(PoisonError::into_inner);
-        revoked.retain(|_, until| *until > now);
-        revoked.extend(keys.iter().map(|key| (*key, until)));
+        revoked.retain(|_, revoked| revoked.until > now);
+        let number = self.terms.revocations.fetch_add(1, Ordering::SeqCst);
+        let number = number.saturating_add(1);
+        let entry = Revoked {
+            until,
+            state,
+            number,
+        };
+        revoked.extend(keys.iter().map(|key| (*key, entry)));
         drop(revoked);
         let mut leases = self.leases();
         let gone = |lease: &&Arc<Lease>| keys.contains(&lease.version) || keys.contains(&lease.kek);

@@ -1,10 +1,14 @@
 //! What can go wrong with keys, by what the caller can do about it.
 
 use covenant_core::sealer::{DestroyError, OpenError, SealError};
-use covenant_core::{KeyId, RandomError};
+use covenant_core::{ClauseId, KeyId, RandomError};
 use time::UtcDateTime;
+use uuid::Uuid;
 
 use crate::backend::BackendError;
+use crate::escrow::EscrowError;
+use crate::guard::GuardError;
+use crate::state::Refused;
 use crate::store::StoreError;
 
 /// A key could not be used, made or destroyed.
@@ -21,6 +25,58 @@ pub enum KeyError {
     /// The key's state forbids it; the text is the state.
     #[error("the key is {0}")]
     State(&'static str),
+    /// The state table forbids it.
+    #[error("key {key} is {refused}")]
+    Refused {
+        /// The key.
+        key: KeyId,
+        /// Why.
+        refused: Refused,
+    },
+    /// The caller is no administrator.
+    #[error("only administrators reach keys")]
+    NotAdmin,
+    /// The key store was put back from a copy: what was destroyed since must be replayed first.
+    #[error("the key store was put back from a copy and is shut until it is replayed")]
+    NotReplayed,
+    /// A hold keeps bytes under the key.
+    #[error("key {key} is kept by hold {hold}")]
+    Held {
+        /// The key.
+        key: KeyId,
+        /// The hold.
+        hold: Uuid,
+    },
+    /// A floor keeps bytes under the key.
+    #[error("key {key} is kept until {until} by {clause}")]
+    Floor {
+        /// The key.
+        key: KeyId,
+        /// Until then.
+        until: UtcDateTime,
+        /// The clause that says so.
+        clause: ClauseId,
+    },
+    /// Living roots lie under a KEK that is due, so nothing was destroyed.
+    #[error("{count} roots lie under key {key}: rotate it first")]
+    RecordsLeft {
+        /// The KEK.
+        key: KeyId,
+        /// How many roots.
+        count: u64,
+    },
+    /// Keys of this kind are not replaced: what they derive lies outside.
+    #[error("key {0} is of a kind that is not rotated")]
+    NotRotated(KeyId),
+    /// Others changed the key again and again meanwhile.
+    #[error("key {0} is being changed by others: try again")]
+    Contended(KeyId),
+    /// The date lies after the latest: a KEK that is not rotated lives no longer than its expiry.
+    #[error("destruction cannot be planned after {latest}")]
+    TooLate {
+        /// The last admissible instant.
+        latest: UtcDateTime,
+    },
     /// The lease of an unlocked root is over: unlock it again.
     #[error("the lease of root {0} is over: unlock it again")]
     LeaseOver(KeyId),
@@ -68,6 +124,12 @@ pub enum KeyError {
     /// No randomness for a key, an id or an IV.
     #[error("no randomness for a key")]
     Random(#[source] RandomError),
+    /// Floors and holds cannot be read, so nothing was destroyed.
+    #[error("the guard of destruction is not available")]
+    Guard(#[source] GuardError),
+    /// The escrow of KEKs failed.
+    #[error("the escrow of keys is not available")]
+    Escrow(#[source] EscrowError),
     /// The key store failed.
     #[error("the key store is not available")]
     Store(#[source] StoreError),
@@ -79,6 +141,16 @@ pub enum KeyError {
 impl From<StoreError> for KeyError {
     fn from(source: StoreError) -> Self {
         Self::Store(source)
+    }
+}
+impl From<EscrowError> for KeyError {
+    fn from(source: EscrowError) -> Self {
+        Self::Escrow(source)
+    }
+}
+impl From<GuardError> for KeyError {
+    fn from(source: GuardError) -> Self {
+        Self::Guard(source)
     }
 }
 impl From<BackendError> for KeyError {
@@ -119,6 +191,9 @@ impl KeyError {
     /// The same as an error of [`covenant_core::Sealer::destroy`].
     #[must_use]
     pub fn into_destroy_error(self) -> DestroyError {
-        DestroyError::Unavailable(Box::new(self))
+        match self {
+            Self::Held { .. } | Self::Floor { .. } => DestroyError::Held,
+            other => DestroyError::Unavailable(Box::new(other)),
+        }
     }
 }

@@ -1,51 +1,96 @@
 //! The assembly: a key store, a backend of KEKs, and the rules between them. Roots are minted,
 //! unlocked and destroyed here, and nowhere else.
 
+mod administer;
 mod destroy;
+mod erase;
 mod mint;
+mod replay;
+mod rotate;
+mod serve;
+mod tell;
 
 use std::fmt;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
+use covenant_core::event::{Action, ActorContext};
 use covenant_core::sealer::Purpose;
-use covenant_core::{Clock, KeyId, Owner, Random, Secret, TenantId};
+use covenant_core::{Clock, KeyId, OrderId, Owner, Random, Secret, TenantId};
 use subtle::ConstantTimeEq;
 use time::UtcDateTime;
 use tokio::sync::{Mutex, MutexGuard};
 
 use crate::backend::{BackendError, KekBackend, Presence};
-use crate::cache::{CACHE_TTL_SECS, Cache, Lease, Terms};
+use crate::cache::{CACHE_TTL_SECS, Cache, Lease, Seen, Terms, UseFor};
 use crate::error::KeyError;
+use crate::escrow::{Escrow, NoEscrow};
 use crate::group::GroupName;
-use crate::record::{KekRecord, KekState, RootRecord, RootState};
-use crate::store::KeyStore;
+use crate::guard::{DestructionGuard, NoGuard};
+use crate::record::{KekRecord, RootRecord, RootState, Switch};
+use crate::state::{KeyState, Verb};
+use crate::store::{Gate, KeyStore};
 use crate::unlocked::Unlocked;
+use crate::window::{KeyExpiry, PendingWindow};
 use crate::wrapped::{WrappedKey, wrap_context};
 
+pub use destroy::{DestroyedKey, PLAN_WAIT_DAYS_MIN};
 #[cfg(feature = "testing")]
-pub use destroy::SurvivingRoot;
-pub use destroy::{DestroyedKey, DestroyedWhat, PLAN_WAIT_DAYS_MIN};
+pub use erase::SurvivingRoot;
 
 /// How many unwraps may be under way at once.
 const FLIGHTS: usize = 64;
 
 /// Settings of [`Keys`].
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 #[non_exhaustive]
 pub struct KeysOptions {
     /// How long an unwrapped root may be kept: 60 seconds unless set, at most 300. Until then a
     /// destruction by another process may go unnoticed in this one.
     pub cache_ttl: Duration,
+    /// After how long the KEKs of tenants and subjects are replaced: one year unless set.
+    pub expiry: KeyExpiry,
+    /// How long a replaced KEK waits for its destruction: 7 days unless set, which is longer
+    /// than a copy of the key store lives.
+    pub replaced_window: PendingWindow,
+    /// How destroyed bytes leave the key store's own files.
+    pub own_files: OwnFiles,
+    /// The highest revision of the key store that is known from elsewhere: a store that is behind
+    /// it was put back, and is shut. 0 unless set.
+    pub known_revision: u64,
+    /// Where KEKs are kept besides their backend: nowhere unless set.
+    pub escrow: Arc<dyn Escrow>,
+    /// What keeps keys from being destroyed: nothing unless set.
+    pub guard: Arc<dyn DestructionGuard>,
 }
 
 impl Default for KeysOptions {
     fn default() -> Self {
         Self {
             cache_ttl: Duration::from_secs(CACHE_TTL_SECS),
+            expiry: KeyExpiry::OneYear,
+            replaced_window: PendingWindow::SHORTEST,
+            own_files: OwnFiles::Flushed,
+            known_revision: 0,
+            escrow: Arc::new(NoEscrow),
+            guard: Arc::new(NoGuard),
         }
     }
+}
+
+/// How destroyed bytes leave the key store's own files.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[expect(
+    clippy::exhaustive_enums,
+    reason = "dates are computed from each of these"
+)]
+pub enum OwnFiles {
+    /// The store says when: [`crate::store::KeyStore::flush`].
+    Flushed,
+    /// The operator attests that dead rows and the database's log are gone so long after.
+    GoneAfter(time::Duration),
 }
 
 /// The roots of a tenant.
@@ -69,11 +114,16 @@ pub struct Keys {
     terms: Arc<Terms>,
     cache: Cache,
     flights: Vec<Mutex<()>>,
+    options: KeysOptions,
+    shut: AtomicBool,
 }
 
 impl Keys {
     /// Opens the keys: makes the KEKs of the groups `standard` and `sensitive` unless they are
     /// there, and checks that they are there, and that they are two.
+    ///
+    /// A store that was put back from a copy, or is behind the revision that the options name, is
+    /// opened shut: nothing can be done with it but [`crate::KeyAdmin::replay`].
     ///
     /// # Errors
     /// [`KeyError::OneKeyForTwoLayers`] when one backend key stands behind both groups;
@@ -91,22 +141,54 @@ impl Keys {
         let flights = std::iter::repeat_with(|| Mutex::new(()))
             .take(FLIGHTS)
             .collect();
+        let standing = store.standing().await?;
+        let behind = standing.revision < options.known_revision;
+        if behind && standing.gate == Gate::Open {
+            store.set_gate(Gate::Shut).await?;
+        }
+        let shut = behind || standing.gate == Gate::Shut;
         let keys = Self {
             store,
             backend,
             terms,
             cache,
             flights,
+            options,
+            shut: AtomicBool::new(shut),
         };
-        let standard = keys.ensure_kek(&GroupName::Standard, None).await?;
-        let sensitive = keys.ensure_kek(&GroupName::Sensitive, None).await?;
-        for kek in [standard.id, sensitive.id] {
-            if keys.backend.probe(kek).await? == Presence::Absent {
-                return Err(KeyError::Backend(BackendError::Absent(kek)));
+        if !shut {
+            keys.make_ready().await?;
+        }
+        Ok(keys)
+    }
+
+    /// Makes and checks the KEKs of tenants. One that is switched off stays so: it is switched on
+    /// again through these very keys.
+    async fn make_ready(&self) -> Result<(), KeyError> {
+        let standard = self.current_kek(&GroupName::Standard, None).await?;
+        let sensitive = self.current_kek(&GroupName::Sensitive, None).await?;
+        let in_use = |kek: &KekRecord| kek.key_state() == KeyState::Enabled;
+        for kek in [&standard, &sensitive] {
+            if in_use(kek) && self.backend.probe(kek.id).await? == Presence::Absent {
+                return Err(KeyError::Backend(BackendError::Absent(kek.id)));
             }
         }
-        keys.check_two_layers(standard.id, sensitive.id).await?;
-        Ok(keys)
+        if in_use(&standard) && in_use(&sensitive) {
+            self.check_two_layers(standard.id, sensitive.id).await?;
+        }
+        Ok(())
+    }
+
+    /// Refuses while the store is shut; looks again whether another process has opened it.
+    async fn check_gate(&self) -> Result<(), KeyError> {
+        if !self.shut.load(Ordering::Acquire) {
+            return Ok(());
+        }
+        if self.store.standing().await?.gate == Gate::Shut {
+            return Err(KeyError::NotReplayed);
+        }
+        self.shut.store(false, Ordering::Release);
+        Ok(())
     }
 
     /// Mints the tenant's roots for data and for sensitive fields, unless they are there.
@@ -114,6 +196,7 @@ impl Keys {
     /// # Errors
     /// [`KeyError::State`] when the tenant's roots were destroyed: a tenant gets no second ones.
     pub async fn create_tenant(&self, tenant: TenantId) -> Result<TenantRoots, KeyError> {
+        self.check_gate().await?;
         let owner = Owner::Tenant(tenant);
         let data = self.ensure_root(owner, Purpose::Data).await?.id;
         let sensitive = self.ensure_root(owner, Purpose::Sensitive).await?.id;
@@ -134,6 +217,8 @@ impl Keys {
         if let Some(lease) = self.cache.current(owner, purpose) {
             return Ok(Unlocked::new(lease, Arc::clone(&self.terms)));
         }
+        self.check_gate().await?;
+        let seen = self.terms.seen();
         let root = match owner {
             Owner::Subject(..) | Owner::Platform(_) => self.ensure_root(owner, purpose).await?,
             _ => self
@@ -142,7 +227,10 @@ impl Keys {
                 .await?
                 .ok_or(KeyError::Absent)?,
         };
-        self.unwrap_root(root).await
+        if root.state != RootState::Active {
+            return Err(KeyError::State(root.state.name()));
+        }
+        self.unwrap_root(root, seen).await
     }
 
     /// The version of a root that sealed a value, for opening it.
@@ -167,11 +255,45 @@ impl Keys {
         if let Some(lease) = self.cache.version(version) {
             return Ok(Unlocked::new(lease, Arc::clone(&self.terms)));
         }
+        self.check_gate().await?;
+        let seen = self.terms.seen();
         let root = self.store.root(version).await?.ok_or(KeyError::Absent)?;
         if !serves(root.owner, root.purpose) {
+            let actor = ActorContext::service(tell::SERVICE);
+            let event = self.key_event(Action::KeyScopeMismatch, Some(version), &actor)?;
+            self.store.add_event(&event).await?;
             return Err(KeyError::Absent);
         }
-        self.unwrap_root(root).await
+        self.unwrap_root(root, seen).await
+    }
+
+    /// Opens the tenant's switched-off root for one erasure order: the caller has to find what the
+    /// data subject left in a locked tenant. The root is in no cache, and the event is durable
+    /// before it is there.
+    ///
+    /// # Errors
+    /// As [`Keys::unlock`]; [`KeyError::State`] for a root that waits for its destruction, or is
+    /// destroyed.
+    pub async fn unlock_maintenance(
+        &self,
+        owner: Owner,
+        purpose: Purpose,
+        order: OrderId,
+    ) -> Result<Unlocked, KeyError> {
+        self.check_gate().await?;
+        let root = self.store.root_of(owner, purpose).await?;
+        let mut root = root.ok_or(KeyError::Absent)?;
+        if root.key_state() == KeyState::Disabled {
+            root.switch = Switch::On;
+        }
+        let actor = ActorContext::service(tell::SERVICE);
+        let mut event = self.key_event(Action::KeyMaintenance, Some(root.id), &actor)?;
+        event.tenant = owner.tenant();
+        event.reason = Some(order.as_uuid());
+        self.store.add_event(&event).await?;
+        let terms = Terms::new(self.terms.clock.clone(), self.terms.random.clone());
+        let lease = self.lease(root, UseFor::Sealing).await?;
+        Ok(Unlocked::new(Arc::new(lease), Arc::new(terms)))
     }
 
     /// Every root version, active and destroyed, by id; without key material.
@@ -207,28 +329,39 @@ impl Keys {
         Ok(flight.lock().await)
     }
 
-    async fn unwrap_root(&self, root: RootRecord) -> Result<Unlocked, KeyError> {
+    async fn unwrap_root(&self, root: RootRecord, seen: Seen) -> Result<Unlocked, KeyError> {
+        let use_for = match root.state {
+            RootState::Active => UseFor::Sealing,
+            other => UseFor::Opening(other.name()),
+        };
+        let lease = Arc::new(self.lease(root, use_for).await?);
+        self.terms.allow([lease.version, lease.kek], seen);
+        self.cache.keep(&lease);
+        let unlocked = Unlocked::new(Arc::clone(&lease), Arc::clone(&self.terms));
+        self.terms.check(&lease)?;
+        Ok(unlocked)
+    }
+
+    /// Unwraps a root that may be used, on record.
+    // clause: Q-16
+    async fn lease(&self, root: RootRecord, use_for: UseFor) -> Result<Lease, KeyError> {
         let begun = self.terms.clock.monotonic();
-        if root.state != RootState::Active {
-            return Err(KeyError::State(root.state.name()));
-        }
-        let kek = self
-            .store
-            .kek(root.kek)
-            .await?
-            .ok_or(KeyError::Damaged(root.id))?;
-        if kek.state != KekState::Enabled {
-            return Err(KeyError::State(KekState::Destroyed.name()));
-        }
-        let dies_at = [root.destroy_at, kek.destroy_at]
-            .into_iter()
-            .flatten()
-            .min();
+        unwraps(root.key_state())?;
+        let kek = self.store.kek(root.kek).await?;
+        let kek = kek.ok_or(KeyError::Damaged(root.id))?;
+        unwraps(kek.key_state())?;
+        let dates = [root.destroy_at, root.pending_until];
+        let dates = dates.into_iter().chain([kek.destroy_at, kek.pending_until]);
+        let dies_at = dates.flatten().min();
         if dies_at.is_some_and(|at| at <= self.terms.clock.now()) {
-            return Err(KeyError::State(RootState::Destroyed.name()));
+            return Err(KeyError::State(KeyState::Destroyed.name()));
         }
+        let actor = ActorContext::service(tell::SERVICE);
+        let mut event = self.key_event(Action::KeyUnwrapped, Some(root.id), &actor)?;
+        event.tenant = root.owner.tenant();
+        self.store.add_event(&event).await?;
         let secret = self.unwrap_record(&root).await?;
-        let lease = Arc::new(Lease {
+        Ok(Lease {
             version: root.id,
             owner: root.owner,
             purpose: root.purpose,
@@ -236,11 +369,8 @@ impl Keys {
             root: secret,
             ends: begun.saturating_add(self.cache.ttl()),
             dies_at,
-        });
-        self.cache.keep(&lease);
-        let unlocked = Unlocked::new(Arc::clone(&lease), Arc::clone(&self.terms));
-        self.terms.check(&lease)?;
-        Ok(unlocked)
+            use_for,
+        })
     }
 
     async fn unwrap_record(&self, root: &RootRecord) -> Result<Secret<[u8; 32]>, KeyError> {
@@ -290,11 +420,21 @@ impl fmt::Debug for Keys {
             terms: _,
             cache: _,
             flights: _,
+            options: _,
+            shut: _,
         } = self;
         f.debug_struct("Keys")
             .field("store", store)
             .field("backend", backend)
             .finish()
+    }
+}
+
+/// Whether a key in this state opens anything.
+fn unwraps(state: KeyState) -> Result<(), KeyError> {
+    match state.answer(Verb::Unwrap) {
+        Ok(_) => Ok(()),
+        Err(refused) => Err(KeyError::State(refused.name())),
     }
 }
 
@@ -310,8 +450,16 @@ pub struct KeyRecordInfo {
     pub purpose: Purpose,
     /// The KEK under which it lies or lay.
     pub kek: KeyId,
+    /// Its number among the owner's versions for this purpose, from 1.
+    pub n: u32,
     /// Where it is in its life.
     pub state: RootState,
+    /// Where it stands in the state table.
+    pub key_state: KeyState,
+    /// When its scheduled destruction is due, if one is scheduled.
+    pub pending_until: Option<UtcDateTime>,
+    /// When it was marked as compromised.
+    pub compromised_at: Option<UtcDateTime>,
     /// When it was minted.
     pub created_at: UtcDateTime,
     /// Its own planned instant, if it has one; a vault's root goes with its KEK.
@@ -322,23 +470,35 @@ pub struct KeyRecordInfo {
 
 impl From<RootRecord> for KeyRecordInfo {
     fn from(root: RootRecord) -> Self {
+        let key_state = root.key_state();
         let RootRecord {
             id,
             owner,
             purpose,
+            n,
             kek,
             wrapped: _,
             state,
+            switch: _,
             created_at,
+            active_from: _,
             destroy_at,
+            pending_until,
+            compromised_at,
             destroyed_at,
+            wrapped_revision: _,
+            revision: _,
         } = root;
         Self {
             id,
             owner,
             purpose,
             kek,
+            n,
             state,
+            key_state,
+            pending_until,
+            compromised_at,
             created_at,
             destroy_at,
             destroyed_at,

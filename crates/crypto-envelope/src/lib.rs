@@ -47,6 +47,7 @@
 //! - `transit`: TLS 1.2 and 1.3 for servers and clients, and a probe (P-09, P-10, P-11, Q-12, R-10).
 #![forbid(unsafe_code)]
 
+mod admin;
 pub mod backend;
 pub mod blob;
 mod cache;
@@ -54,11 +55,15 @@ pub mod cobblestone;
 pub mod copies;
 mod envelope;
 mod error;
+pub mod escrow;
 mod group;
+pub mod guard;
+pub mod journal;
 mod keys;
 pub mod record;
 pub mod sealed;
 pub mod sensitive;
+mod service;
 mod state;
 pub mod store;
 #[cfg(feature = "testing")]
@@ -70,6 +75,7 @@ mod vault;
 mod window;
 pub mod wrapped;
 
+pub use admin::{AdminCall, Gone, KeyAdmin, Listing, Replay, Replayed, Role, Rotated};
 pub use cache::{CACHE_ENTRIES_MAX, CACHE_TTL_SECS, CACHE_TTL_SECS_MAX};
 pub use envelope::Envelope;
 pub use error::KeyError;
@@ -77,8 +83,9 @@ pub use group::{EPOCH_NAME_LEN_BYTES_MAX, EpochName, GroupName, GroupNameError};
 #[cfg(feature = "testing")]
 pub use keys::SurvivingRoot;
 pub use keys::{
-    DestroyedKey, DestroyedWhat, KeyRecordInfo, Keys, KeysOptions, PLAN_WAIT_DAYS_MIN, TenantRoots,
+    DestroyedKey, KeyRecordInfo, Keys, KeysOptions, OwnFiles, PLAN_WAIT_DAYS_MIN, TenantRoots,
 };
+pub use service::{DataKey, KeyFuture, KeyService, Rewrap, WrapContext, WrapInfo};
 pub use state::{Dueness, KeyState, Refused, Standing, Step, Trust, Verb};
 pub use unlocked::Unlocked;
 pub use vault::{VaultKey, VaultKeys, VaultRoot};

@@ -3,14 +3,16 @@
 //! TLS server to point clients at.
 
 mod backend_suite;
+mod escrow;
 mod faults;
 mod store_suite;
 #[cfg(feature = "transit")]
 pub mod transit;
 
 pub use backend_suite::backend_suite;
+pub use escrow::MemoryEscrow;
 pub use faults::{Faults, FaultyBackend, FaultyStore, Injected};
-pub use store_suite::store_suite;
+pub use store_suite::{restore_suite, store_suite};
 
 /// An implementation broke a sentence of its contract.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use covenant_core::sealer::{OpenError, Purpose, SealError};
 use covenant_core::{KeyId, Owner, Place, Secret};
 
-use crate::cache::{Lease, Terms};
+use crate::cache::{Lease, Terms, UseFor};
 use crate::cobblestone::{self, Opening, Sealing};
 use crate::error::KeyError;
 use crate::sealed;
@@ -64,13 +64,11 @@ impl Unlocked {
     /// Seals the bytes at a place of this root's owner and purpose.
     ///
     /// # Errors
-    /// [`KeyError::LeaseOver`], [`KeyError::State`], [`KeyError::TooLarge`],
+    /// [`KeyError::LeaseOver`]; [`KeyError::State`], also for a version that a newer one replaced;
+    /// [`KeyError::TooLarge`],
     /// [`KeyError::NoSuchRoot`] for a place of another owner or purpose, [`KeyError::Random`].
     pub fn seal(&self, place: &Place, plain: &[u8]) -> Result<Vec<u8>, KeyError> {
-        self.terms.check(&self.lease)?;
-        if !self.serves(place) {
-            return Err(KeyError::NoSuchRoot);
-        }
+        self.check_seals(place)?;
         let (root, version) = (self.lease.root.expose(), self.lease.version);
         sealed::seal_with(root, version, place, plain, &*self.terms.random).map_err(|e| match e {
             SealError::TooLarge { max } => KeyError::TooLarge { max },
@@ -97,10 +95,7 @@ impl Unlocked {
 
     /// Begins a message at a place of this root's owner and purpose.
     pub(crate) fn begin_sealing(&self, place: &Place) -> Result<Sealing, KeyError> {
-        self.check()?;
-        if !self.serves(place) {
-            return Err(KeyError::NoSuchRoot);
-        }
+        self.check_seals(place)?;
         let (root, version) = (self.lease.root.expose(), self.lease.version);
         let begun = Sealing::begin(root, &place.context(version), &*self.terms.random);
         begun.or(Err(KeyError::Random(covenant_core::RandomError)))
@@ -125,6 +120,18 @@ impl Unlocked {
     /// Whether the root may be used now.
     pub(crate) fn check(&self) -> Result<(), KeyError> {
         self.terms.check(&self.lease)
+    }
+
+    /// Whether the root may seal at this place now.
+    fn check_seals(&self, place: &Place) -> Result<(), KeyError> {
+        self.check()?;
+        if !self.serves(place) {
+            return Err(KeyError::NoSuchRoot);
+        }
+        match self.lease.use_for {
+            UseFor::Sealing => Ok(()),
+            UseFor::Opening(state) => Err(KeyError::State(state)),
+        }
     }
 
     fn serves(&self, place: &Place) -> bool {

@@ -10,7 +10,8 @@ use std::sync::Arc;
 
 use common::{TestResult, World, epoch, start};
 use crypto_envelope::backend::Presence;
-use crypto_envelope::{DestroyedWhat, KeyError, Keys, VaultKeys};
+use crypto_envelope::guard::KeyKind;
+use crypto_envelope::{KeyError, Keys, VaultKeys};
 use time::Duration;
 
 const DAY: Duration = Duration::DAY;
@@ -81,7 +82,7 @@ async fn a_vault_opens_until_the_instant_before() -> TestResult {
         .map(|key| (key.key, key.destroyed_at))
         .collect();
     assert_eq!(whats, [(root.version, day), (root.kek, day)]);
-    assert!(matches!(destroyed_now[1].what, DestroyedWhat::Kek(_)));
+    assert!(matches!(destroyed_now[1].what, KeyKind::Kek(_)));
     assert_eq!(world.backend.probe(root.kek).await?, Presence::Absent);
     assert!(destroyed(keys.unlock_vault(tenant, vault).await.map(drop)));
     let again = keys.vault_root(tenant, vault, &epoch("a")?, day).await;

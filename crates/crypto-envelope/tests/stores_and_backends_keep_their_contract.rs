@@ -11,7 +11,7 @@ use covenant_core::Owner;
 use covenant_core::sealer::Purpose;
 use covenant_core::testing::{sealer_destroy_suite, sealer_suite};
 use crypto_envelope::Envelope;
-use crypto_envelope::testing::{backend_suite, store_suite};
+use crypto_envelope::testing::{backend_suite, restore_suite, store_suite};
 
 #[tokio::test]
 async fn in_memory() -> TestResult {
@@ -25,12 +25,25 @@ async fn on_sqlite_and_files() -> TestResult {
     suites(World::on_files(dir.path()).await?).await
 }
 
+#[cfg(all(feature = "sqlite", feature = "postgres"))]
+#[tokio::test]
+async fn on_postgres_and_files() -> TestResult {
+    let dir = tempfile::tempdir()?;
+    let Some(world) = World::on_postgres("key_suites", dir.path()).await? else {
+        return Ok(());
+    };
+    suites(world).await
+}
+
 async fn suites(world: World) -> TestResult {
     store_suite(&*world.store, &*world.random, "P-56".parse()?).await?;
     backend_suite(&*world.backend, world.key_ids()?).await?;
 
     // the suite leaves a KEK that no backend has: a store that lost its keys is refused
     assert!(world.keys().await.is_err());
+    let fresh = world.fresh_store().await?;
+    let since = world.store.standing().await?.revision / 2;
+    restore_suite(&*world.store, &*fresh, since).await?;
     Ok(())
 }
 
@@ -44,6 +57,16 @@ async fn the_sealer_in_memory() -> TestResult {
 async fn the_sealer_on_sqlite_and_files() -> TestResult {
     let dir = tempfile::tempdir()?;
     sealer(World::on_files(dir.path()).await?).await
+}
+
+#[cfg(all(feature = "sqlite", feature = "postgres"))]
+#[tokio::test]
+async fn the_sealer_on_postgres_and_files() -> TestResult {
+    let dir = tempfile::tempdir()?;
+    let Some(world) = World::on_postgres("key_sealer", dir.path()).await? else {
+        return Ok(());
+    };
+    sealer(world).await
 }
 
 async fn sealer(world: World) -> TestResult {

@@ -29,6 +29,12 @@ impl MemoryBackend {
         self.keys.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// A copy of a KEK, for an escrow in memory.
+    #[cfg(feature = "testing")]
+    pub(crate) fn reveal(&self, id: KeyId) -> Option<Secret<[u8; 32]>> {
+        self.keys().get(&id).map(|key| Secret::new(*key.expose()))
+    }
+
     fn create_now(&self, id: KeyId) -> Result<(), BackendError> {
         let mut key = Secret::new([0_u8; 32]);
         self.random

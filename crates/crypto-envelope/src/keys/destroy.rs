@@ -1,31 +1,22 @@
-//! Destruction: what is due, the roots of a tenant on a planned day, and a data subject at once.
+//! Destruction of what is due: planned roots and KEKs, and those whose window is over.
 
-use covenant_core::digest::Digest;
-use covenant_core::sealer::{DestroyOrder, Destroyed, Purpose};
-use covenant_core::{KeyId, Owner, TenantId, canon};
+use covenant_core::event::{Action, ActorContext};
+use covenant_core::{KeyId, Owner, TenantId};
 use time::{Duration, UtcDateTime};
 
-use super::Keys;
-use super::mint::whole_micros;
-use crate::backend::Presence;
-use crate::cache::CACHE_TTL_SECS_MAX;
+use super::mint::{canary_context, whole_micros};
+use super::{Keys, tell};
+use crate::backend::{BackendError, Presence};
 use crate::error::KeyError;
-use crate::group::GroupName;
-use crate::record::{Erasure, KekRecord, KekState, RootRecord, RootState};
-use crate::store::{Flush, Planned};
+use crate::guard::{Cause, KeyKind, Verdict};
+use crate::journal::code;
+use crate::record::{KekRecord, KekState, RootRecord, RootState};
+use crate::state::{Dueness, KeyState, Verb};
+use crate::store::Planned;
+use crate::wrapped::WrappedKey;
 
 /// Days between a plan and the destruction that it plans, at least.
 pub const PLAN_WAIT_DAYS_MIN: i64 = 7;
-
-/// What a destroyed key was.
-#[derive(Debug, Clone, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum DestroyedWhat {
-    /// The KEK of a group.
-    Kek(GroupName),
-    /// A root.
-    Root(Owner, Purpose),
-}
 
 /// A key that was destroyed.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -34,7 +25,7 @@ pub struct DestroyedKey {
     /// Its id.
     pub key: KeyId,
     /// What it was.
-    pub what: DestroyedWhat,
+    pub what: KeyKind,
     /// Since when it opens nothing.
     pub destroyed_at: UtcDateTime,
 }
@@ -44,13 +35,13 @@ impl DestroyedKey {
         let destroyed_at = kek.destroyed_at?;
         Some(Self {
             key: kek.id,
-            what: DestroyedWhat::Kek(kek.group),
+            what: KeyKind::Kek(kek.group),
             destroyed_at,
         })
     }
 
     fn root(root: &RootRecord) -> Option<Self> {
-        let what = DestroyedWhat::Root(root.owner, root.purpose);
+        let what = KeyKind::Root(root.owner, root.purpose);
         Some(Self {
             key: root.id,
             what,
@@ -66,25 +57,27 @@ impl Keys {
     ///
     /// # Errors
     /// [`KeyError::TooSoon`] for an instant less than seven days ahead, [`KeyError::Planned`] when
-    /// another one is planned, [`KeyError::Absent`] for a tenant without roots,
-    /// [`KeyError::State`] once they are destroyed, [`KeyError::Store`].
+    /// another one is planned, [`KeyError::Floor`] before a floor over the tenant's bytes,
+    /// [`KeyError::Absent`] for a tenant without roots, [`KeyError::State`] once they are
+    /// destroyed, [`KeyError::Store`].
     pub async fn plan_tenant(&self, tenant: TenantId, at: UtcDateTime) -> Result<(), KeyError> {
+        self.check_gate().await?;
         let at = whole_micros(at);
-        let data = self
-            .store
-            .root_of(Owner::Tenant(tenant), Purpose::Data)
-            .await?;
+        let owner = Owner::Tenant(tenant);
+        let purpose = covenant_core::sealer::Purpose::Data;
+        let data = self.store.root_of(owner, purpose).await?;
         let data = data.ok_or(KeyError::Absent)?;
         if data.destroy_at != Some(at) {
-            if data.state != RootState::Active {
+            if data.state == RootState::Destroyed {
                 return Err(KeyError::State(data.state.name()));
             }
-            let earliest = self
-                .now()
-                .saturating_add(Duration::days(PLAN_WAIT_DAYS_MIN));
+            let earliest = self.latest().await?;
+            let earliest = earliest.saturating_add(Duration::days(PLAN_WAIT_DAYS_MIN));
             if data.destroy_at.is_none() && at < earliest {
                 return Err(KeyError::TooSoon { earliest });
             }
+            let kind = KeyKind::Root(owner, purpose);
+            self.check_floor(data.id, &kind, &Cause::Plan, at).await?;
         }
         match self.store.plan_roots(tenant, at).await? {
             Planned::Done(_) => Ok(()),
@@ -92,31 +85,43 @@ impl Keys {
         }
     }
 
-    /// Destroys every key whose planned instant has come: roots by themselves, and KEKs with all
-    /// roots under them. For a KEK, in this order: buried in the store with its roots, destroyed
-    /// in the backend, found absent there, recorded as gone. A run that fails or dies in between
-    /// is completed by the next one; one key that fails does not keep the others alive.
+    /// Destroys every key whose last instant has come: roots by themselves, and KEKs. A planned KEK
+    /// takes all roots under it along; another one is kept while any lies under it. For a KEK, in
+    /// this order: guard asked, buried in the store with its roots, destroyed in the backend, found
+    /// absent there, removed from escrow, its canary tried, recorded as gone. A run that fails or
+    /// dies in between is completed by the next one; one key that fails does not keep the others
+    /// alive.
     ///
     /// Returns what this run completed; [`Keys::destroyed_since`] tells what an interrupted run
     /// did.
     ///
     /// # Errors
-    /// The first failure, after all keys were tried: [`KeyError::StillThere`],
-    /// [`KeyError::Backend`], [`KeyError::Store`].
+    /// The first failure, after all keys were tried: [`KeyError::Held`], [`KeyError::Floor`],
+    /// [`KeyError::RecordsLeft`], [`KeyError::StillThere`], [`KeyError::Backend`],
+    /// [`KeyError::Escrow`], [`KeyError::Store`].
     pub async fn destroy_due(&self, now: UtcDateTime) -> Result<Vec<DestroyedKey>, KeyError> {
+        self.check_gate().await?;
+        self.destroy_all_due(now, &ActorContext::service(tell::SERVICE))
+            .await
+    }
+
+    pub(super) async fn destroy_all_due(
+        &self,
+        now: UtcDateTime,
+        actor: &ActorContext,
+    ) -> Result<Vec<DestroyedKey>, KeyError> {
         let now = whole_micros(now);
         let due = self.store.due(now).await?;
         let mut destroyed = Vec::new();
         let mut failed = None;
         for root in due.roots {
-            self.cache.revoke(&[root.id]);
-            match self.store.bury_root(root.id, now).await {
-                Ok(root) => destroyed.extend(DestroyedKey::root(&root)),
-                Err(error) => failed = failed.or(Some(error.into())),
+            match self.destroy_root(&root, now, actor).await {
+                Ok(key) => destroyed.extend(key),
+                Err(error) => failed = failed.or(Some(error)),
             }
         }
         for kek in due.keks {
-            match self.destroy_kek(kek.id, now).await {
+            match self.destroy_kek(&kek, now, actor).await {
                 Ok(keys) => destroyed.extend(keys),
                 Err(error) => failed = failed.or(Some(error)),
             }
@@ -127,24 +132,161 @@ impl Keys {
         failed.map_or(Ok(destroyed), Err)
     }
 
+    async fn destroy_root(
+        &self,
+        root: &RootRecord,
+        now: UtcDateTime,
+        actor: &ActorContext,
+    ) -> Result<Option<DestroyedKey>, KeyError> {
+        let kind = KeyKind::Root(root.owner, root.purpose);
+        let dueness = root.dueness(now);
+        self.check_due(root.id, root.key_state(), &kind, dueness, now)
+            .await?;
+        self.cache.revoke(&[root.id], KeyState::Destroyed);
+        let root = self.store.bury_root(root.id, now, actor).await?;
+        Ok(DestroyedKey::root(&root))
+    }
+
+    // clause: Q-18
     async fn destroy_kek(
+        &self,
+        kek: &KekRecord,
+        now: UtcDateTime,
+        actor: &ActorContext,
+    ) -> Result<Vec<DestroyedKey>, KeyError> {
+        let id = kek.id;
+        if kek.state != KekState::Dying {
+            let kind = KeyKind::Kek(kek.group.clone());
+            let dueness = kek.dueness(now);
+            self.check_due(id, kek.key_state(), &kind, dueness, now)
+                .await?;
+            if dueness != Dueness::PlanReached {
+                let left = self.store.roots_under(id, None, u32::MAX).await?;
+                if !left.is_empty() {
+                    self.alarm(Action::KeyDestroyed, id, code::RECORDS_LEFT, now)
+                        .await?;
+                    let count = u64::try_from(left.len()).unwrap_or(u64::MAX);
+                    return Err(KeyError::RecordsLeft { key: id, count });
+                }
+            }
+        }
+        self.bury_kek(id, now, actor).await
+    }
+
+    /// Buries a KEK and makes it go, wherever an earlier run stopped.
+    pub(super) async fn bury_kek(
         &self,
         id: KeyId,
         now: UtcDateTime,
+        actor: &ActorContext,
     ) -> Result<Vec<DestroyedKey>, KeyError> {
-        self.cache.revoke(&[id]);
-        let (kek, roots) = self.store.bury_kek(id, now).await?;
-        self.backend.destroy(id).await?;
-        if self.backend.probe(id).await? == Presence::Present {
-            return Err(KeyError::StillThere(id));
-        }
-        self.store.finish_kek(id).await?;
+        self.cache.revoke(&[id], KeyState::Destroyed);
+        let (kek, roots) = self.store.bury_kek(id, now, actor).await?;
+        self.remove_kek(id, &kek.canary, now).await?;
+        self.store.finish_kek(id, now).await?;
         let roots = roots.iter().filter_map(DestroyedKey::root);
         Ok(roots.chain(DestroyedKey::kek(kek)).collect())
     }
 
-    /// The earliest instant at which a key is due; in the past when a destruction was begun and
-    /// not completed.
+    /// Destroys a KEK in its backend and in escrow, and tries that it is gone.
+    pub(super) async fn remove_kek(
+        &self,
+        id: KeyId,
+        canary: &[u8],
+        now: UtcDateTime,
+    ) -> Result<(), KeyError> {
+        self.backend.destroy(id).await?;
+        if self.backend.probe(id).await? == Presence::Present {
+            return Err(KeyError::StillThere(id));
+        }
+        let removed = self.options.escrow.remove(id).await;
+        let there = match removed {
+            Ok(()) => self.options.escrow.probe(id).await,
+            Err(error) => Err(error),
+        };
+        match there {
+            Ok(Presence::Absent) => {}
+            Ok(Presence::Present) => {
+                self.alarm(Action::KeyDestroyed, id, code::ESCROW_REMAINS, now)
+                    .await?;
+                return Err(KeyError::StillThere(id));
+            }
+            Err(error) => {
+                self.alarm(Action::KeyDestroyed, id, code::ESCROW_REMAINS, now)
+                    .await?;
+                return Err(error.into());
+            }
+        }
+        let Ok(canary) = WrappedKey::try_from(canary) else {
+            // never enabled, so nothing was ever wrapped
+            return Ok(());
+        };
+        let context = canary_context(id);
+        match self.backend.unwrap_root(id, &context, &canary).await {
+            Ok(_) => Err(KeyError::StillThere(id)),
+            Err(BackendError::Absent(_) | BackendError::NotAuthentic(_)) => Ok(()),
+            Err(other) => Err(other.into()),
+        }
+    }
+
+    /// Asks the table, and then the guard, whether a key that is due may go.
+    async fn check_due(
+        &self,
+        key: KeyId,
+        state: KeyState,
+        kind: &KeyKind,
+        dueness: Dueness,
+        now: UtcDateTime,
+    ) -> Result<(), KeyError> {
+        if let Err(refused) = state.answer(Verb::Destroy(dueness)) {
+            return Err(KeyError::Refused { key, refused });
+        }
+        let cause = match dueness {
+            Dueness::PlanReached => Cause::Plan,
+            Dueness::WindowOver | Dueness::NotDue => Cause::Window,
+        };
+        self.check_guard(key, kind, &cause, now).await
+    }
+
+    /// Refuses while a hold or a floor keeps the key, and tells the log of it once a day.
+    pub(super) async fn check_guard(
+        &self,
+        key: KeyId,
+        kind: &KeyKind,
+        cause: &Cause<'_>,
+        now: UtcDateTime,
+    ) -> Result<(), KeyError> {
+        match self.options.guard.may_go(key, kind, cause, now).await? {
+            Verdict::Free => Ok(()),
+            Verdict::Held { hold } => {
+                self.alarm(Action::RefusedHeld, key, code::HELD, now)
+                    .await?;
+                Err(KeyError::Held { key, hold })
+            }
+            Verdict::Floor { until, clause } => {
+                self.alarm(Action::RefusedHeld, key, code::FLOOR, now)
+                    .await?;
+                Err(KeyError::Floor { key, until, clause })
+            }
+        }
+    }
+
+    /// Refuses a date before a floor; a hold refuses no date, but the destruction when it is due.
+    pub(super) async fn check_floor(
+        &self,
+        key: KeyId,
+        kind: &KeyKind,
+        cause: &Cause<'_>,
+        at: UtcDateTime,
+    ) -> Result<Verdict, KeyError> {
+        match self.options.guard.may_go(key, kind, cause, at).await? {
+            Verdict::Floor { until, clause } => Err(KeyError::Floor { key, until, clause }),
+            verdict => Ok(verdict),
+        }
+    }
+
+    /// The earliest instant at which something is to be done with a key, by [`Keys::destroy_due`]
+    /// or [`Keys::rotate_due`]; in the past when a destruction was begun and not completed.
     ///
     /// # Errors
     /// [`KeyError::Store`].
@@ -164,115 +306,4 @@ impl Keys {
         let all = keks.filter_map(DestroyedKey::kek).chain(roots);
         Ok(all.filter(|key| key.destroyed_at >= at).collect())
     }
-
-    /// Destroys the roots of a data subject at once, and refuses new ones for ever.
-    ///
-    /// `complete_by` is the instant of destruction plus the longest time that any process may
-    /// keep an unwrapped root (300 s), or, if later, the instant at which the store's own files
-    /// were seen clean of the wrapped bytes; `None` while the store cannot say. The store's
-    /// copies are not covered: this version makes none, and whoever copies `keys.db` by other
-    /// means must not rely on the date.
-    ///
-    /// # Errors
-    /// [`KeyError::Store`]; what was done stays done, and the same order completes it.
-    pub async fn destroy_subject(&self, order: &DestroyOrder) -> Result<Destroyed, KeyError> {
-        let mut erasure = self.store.erase_subject(order, self.now()).await?;
-        self.cache.revoke(&erasure.keys);
-        if erasure.complete_by.is_none() && self.store.flush().await? == Flush::Clean {
-            let ttl = i64::try_from(CACHE_TTL_SECS_MAX).unwrap_or(i64::MAX);
-            let cached = erasure.destroyed_at.saturating_add(Duration::seconds(ttl));
-            let complete_by = cached.max(self.now());
-            erasure.complete_by = Some(
-                self.store
-                    .settle_erasure(erasure.order, complete_by)
-                    .await?,
-            );
-        }
-        let part = erased_part(&erasure);
-        let Erasure {
-            order: _,
-            tenant: _,
-            subject: _,
-            destroyed_at,
-            keys,
-            complete_by,
-        } = erasure;
-        Ok(Destroyed {
-            keys,
-            destroyed_at,
-            complete_by,
-            part,
-        })
-    }
-
-    /// Every root that an existing KEK still opens, in the clear, whatever its record says: what
-    /// an adversary with the whole key store and the whole backend would hold.
-    ///
-    /// # Errors
-    /// [`KeyError::Store`].
-    #[cfg(feature = "testing")]
-    pub async fn surviving_roots(&self) -> Result<Vec<SurvivingRoot>, KeyError> {
-        let mut survivors = Vec::new();
-        for record in self.store.roots().await? {
-            if let Ok(root) = self.unwrap_record(&record).await {
-                let RootRecord {
-                    id, owner, purpose, ..
-                } = record;
-                survivors.push(SurvivingRoot {
-                    version: id,
-                    owner,
-                    purpose,
-                    root,
-                });
-            }
-        }
-        Ok(survivors)
-    }
-}
-
-/// A root that an existing KEK still opens.
-#[cfg(feature = "testing")]
-#[derive(Debug)]
-#[non_exhaustive]
-pub struct SurvivingRoot {
-    /// The version's id.
-    pub version: KeyId,
-    /// Whose root.
-    pub owner: Owner,
-    /// What for.
-    pub purpose: Purpose,
-    /// The root itself.
-    pub root: covenant_core::Secret<[u8; 32]>,
-}
-
-#[cfg(feature = "testing")]
-impl SurvivingRoot {
-    /// What the owner would derive from it: HKDF-Expand-SHA512(root, info, 32).
-    #[must_use]
-    pub fn derive(&self, info: &[u8]) -> Option<covenant_core::Secret<[u8; 32]>> {
-        crate::cobblestone::expand(self.root.expose(), &[info])
-    }
-}
-
-/// SHA-256 of our part of an erasure's certificate: order, subject, instant and keys.
-fn erased_part(erasure: &Erasure) -> [u8; 32] {
-    let Erasure {
-        order,
-        tenant,
-        subject,
-        destroyed_at,
-        keys,
-        complete_by: _,
-    } = erasure;
-    let mut w = canon::Writer::new();
-    w.text("covenant/erased-keys/0")
-        .bytes(order.as_bytes())
-        .bytes(tenant.as_bytes())
-        .bytes(subject.as_bytes())
-        .instant(*destroyed_at)
-        .u32(u32::try_from(keys.len()).unwrap_or(u32::MAX));
-    for key in keys {
-        w.bytes(key.as_bytes());
-    }
-    *Digest::of(w.as_bytes()).as_bytes()
 }

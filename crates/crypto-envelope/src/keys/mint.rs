@@ -1,75 +1,159 @@
 //! Minting: KEKs of groups, roots of owners, and the roots of vaults with their planned end.
 
+use covenant_core::event::{Action, ActorContext};
 use covenant_core::sealer::Purpose;
-use covenant_core::{BoxFuture, KeyId, Owner, TenantId, VaultId};
+use covenant_core::{BoxFuture, KeyId, Owner, TenantId, VaultId, canon};
 use subtle::ConstantTimeEq;
 use time::{Duration, UtcDateTime};
 
-use super::{Keys, PLAN_WAIT_DAYS_MIN};
+use super::{Keys, PLAN_WAIT_DAYS_MIN, tell};
 use crate::error::KeyError;
 use crate::group::{EpochName, GroupName};
-use crate::record::{KekRecord, KekState, RootRecord, RootState, has_root};
+use crate::record::{KekRecord, KekState, RootRecord, RootState, Switch, has_root};
+use crate::state::{KeyState, Refused, Verb};
 use crate::store::Added;
 use crate::vault::{VaultKey, VaultKeys, VaultRoot};
-use crate::wrapped::wrap_context;
+use crate::wrapped::{WrappedKey, wrap_context};
+
+/// How often an act is begun again because somebody else changed the key meanwhile.
+pub(super) const ATTEMPTS: u32 = 8;
 
 impl Keys {
-    /// The group's KEK, enabled. Made in three steps that may be repeated after a crash at any
-    /// point: recorded as intended, made in the backend, recorded as enabled. Nothing is wrapped
-    /// by it before the third, and a backend key that a crash left behind is adopted by its id.
-    pub(super) async fn ensure_kek(
+    /// The group's KEK: the newest that was ever enabled, made unless there is one.
+    ///
+    /// Made in steps that may be repeated after a crash at any point: recorded as intended, made
+    /// in the backend, deposited in escrow, tried, recorded as enabled. Nothing is wrapped by it
+    /// before the last, and a backend key that a crash left behind is adopted by its id.
+    pub(super) async fn current_kek(
         &self,
         group: &GroupName,
         destroy_at: Option<UtcDateTime>,
     ) -> Result<KekRecord, KeyError> {
-        let kek = match self.store.kek_of(group).await? {
-            Some(kek) => kek,
-            None => {
-                self.store
-                    .intend_kek(&self.intended(group, destroy_at)?)
-                    .await?
-            }
-        };
-        if kek.destroy_at != destroy_at {
-            let planned = kek.destroy_at.unwrap_or(UtcDateTime::MAX);
+        let keks = self.store.keks_of(group).await?;
+        let of_epoch = keks.last().filter(|_| matches!(group, GroupName::Epoch(_)));
+        if let Some(kek) = of_epoch.filter(|kek| kek.destroy_at != destroy_at) {
             return Err(KeyError::Planned {
                 key: kek.id,
-                planned,
+                planned: kek.destroy_at.unwrap_or(UtcDateTime::MAX),
             });
         }
-        match kek.state {
-            KekState::Enabled => Ok(kek),
-            KekState::Dying | KekState::Destroyed => Err(KeyError::State("destroyed")),
-            KekState::Intended => {
-                self.backend.create(kek.id).await?;
-                let kek = self.store.enable_kek(kek.id).await?;
-                if kek.state != KekState::Enabled {
-                    self.backend.destroy(kek.id).await?;
-                    return Err(KeyError::State("destroyed"));
-                }
-                Ok(kek)
-            }
+        if let Some(kek) = newest(&keks) {
+            return Ok(kek.clone());
         }
+        let intended = match keks.into_iter().next_back() {
+            Some(kek) => kek,
+            None => {
+                let kek = self.intended(group, 1, destroy_at)?;
+                self.store.intend_kek(&kek).await?
+            }
+        };
+        self.complete_kek(intended, &ActorContext::service(tell::SERVICE))
+            .await
+    }
+
+    /// The group's KEK, for wrapping: a next one when it has expired or is compromised.
+    pub(super) async fn wrapping_kek(&self, group: &GroupName) -> Result<KekRecord, KeyError> {
+        let kek = self.current_kek(group, None).await?;
+        match kek
+            .key_state()
+            .answer(Verb::Wrap(kek.standing(kek.id, self.now())))
+        {
+            Ok(_) => Ok(kek),
+            Err(Refused::Expired | Refused::Compromised) => {
+                self.next_kek(&kek, &ActorContext::service(tell::SERVICE))
+                    .await
+            }
+            Err(refused) => Err(KeyError::State(refused.name())),
+        }
+    }
+
+    /// The KEK that takes the place of this one, made unless somebody has begun to.
+    pub(super) async fn next_kek(
+        &self,
+        old: &KekRecord,
+        actor: &ActorContext,
+    ) -> Result<KekRecord, KeyError> {
+        let next = old.n.saturating_add(1);
+        let kek = self.intended(&old.group, next, old.destroy_at);
+        let kek = match kek {
+            // an epoch's next KEK dies with the epoch, however near that is
+            Err(KeyError::TooSoon { .. }) => self.intended(&old.group, next, None)?,
+            made => made?,
+        };
+        let kek = KekRecord {
+            destroy_at: old.destroy_at,
+            expires_at: kek.expires_at.filter(|_| old.destroy_at.is_none()),
+            ..kek
+        };
+        let kek = self.store.intend_kek(&kek).await?;
+        self.complete_kek(kek, actor).await
+    }
+
+    async fn complete_kek(
+        &self,
+        kek: KekRecord,
+        actor: &ActorContext,
+    ) -> Result<KekRecord, KeyError> {
+        match kek.state {
+            KekState::Enabled => return Ok(kek),
+            KekState::Dying | KekState::Destroyed => {
+                return Err(KeyError::State(KeyState::Destroyed.name()));
+            }
+            KekState::Intended => {}
+        }
+        self.backend.create(kek.id).await?;
+        self.options.escrow.deposit(kek.id).await?;
+        let (canary, context) = (self.fresh()?, canary_context(kek.id));
+        let wrapped = self.backend.wrap_root(kek.id, &context, &canary).await?;
+        let back = self.backend.unwrap_root(kek.id, &context, &wrapped).await?;
+        if !bool::from(back.expose().ct_eq(canary.expose())) {
+            return Err(KeyError::Damaged(kek.id));
+        }
+        let event = self.key_event(Action::KeyCreated, Some(kek.id), actor)?;
+        let canary = wrapped.as_bytes().as_slice();
+        let kek = self.store.enable_kek(kek.id, canary, &event).await?;
+        if kek.state != KekState::Enabled {
+            // its day came meanwhile
+            self.backend.destroy(kek.id).await?;
+            self.options.escrow.remove(kek.id).await?;
+            return Err(KeyError::State(KeyState::Destroyed.name()));
+        }
+        Ok(kek)
     }
 
     fn intended(
         &self,
         group: &GroupName,
+        n: u32,
         destroy_at: Option<UtcDateTime>,
     ) -> Result<KekRecord, KeyError> {
         let created_at = self.now();
         let earliest = created_at.saturating_add(Duration::days(PLAN_WAIT_DAYS_MIN));
+        let latest = self.options.expiry.end(created_at).ok();
+        let latest = latest.unwrap_or(UtcDateTime::MAX);
         if destroy_at.is_some_and(|at| at < earliest) {
             return Err(KeyError::TooSoon { earliest });
+        }
+        if destroy_at.is_some_and(|at| at > latest) {
+            return Err(KeyError::TooLate { latest });
         }
         Ok(KekRecord {
             id: KeyId::mint(&*self.terms.clock, &*self.terms.random)?,
             group: group.clone(),
+            n,
             state: KekState::Intended,
+            switch: Switch::On,
             wraps: 0,
             created_at,
+            // clause: Q-17
+            expires_at: destroy_at.is_none().then_some(latest),
             destroy_at,
+            pending_until: None,
+            compromised_at: None,
             destroyed_at: None,
+            gone_at: None,
+            canary: Vec::new(),
+            revision: 0,
         })
     }
 
@@ -86,8 +170,7 @@ impl Keys {
             Some(root) => root,
             None => {
                 let group = GroupName::of(purpose).ok_or(KeyError::NoSuchRoot)?;
-                let kek = self.ensure_kek(&group, None).await?;
-                self.mint(owner, purpose, kek.id).await?
+                self.mint(owner, purpose, 1, &group).await?
             }
         };
         if root.state != RootState::Active {
@@ -97,38 +180,87 @@ impl Keys {
     }
 
     /// Mints a root and adds it; when another caller was first, his is returned, and ours, which
-    /// sealed nothing, is forgotten.
-    async fn mint(
+    /// sealed nothing, is forgotten. A version after the first is pending for as long as any
+    /// process may go without asking the store.
+    pub(super) async fn mint(
         &self,
         owner: Owner,
         purpose: Purpose,
+        n: u32,
+        group: &GroupName,
+    ) -> Result<RootRecord, KeyError> {
+        for _ in 0..ATTEMPTS {
+            let kek = match group {
+                GroupName::Epoch(_) => newest(&self.store.keks_of(group).await?)
+                    .cloned()
+                    .ok_or(KeyError::Absent)?,
+                _ => self.wrapping_kek(group).await?,
+            };
+            let root = self.minted(owner, purpose, n, kek.id).await?;
+            match self.store.add_root(&root).await? {
+                Added::Stored(root) | Added::Exists(root) => return Ok(root),
+                // a next KEK was made meanwhile
+                Added::Refused(state) if state == Refused::Superseded.name() => {}
+                Added::Refused(state) => return Err(KeyError::State(state)),
+                Added::NoTenant => return Err(KeyError::Absent),
+                Added::Exhausted => return Err(KeyError::Exhausted(kek.id)),
+            }
+        }
+        Err(KeyError::Store(crate::store::StoreError::Damaged("group")))
+    }
+
+    async fn minted(
+        &self,
+        owner: Owner,
+        purpose: Purpose,
+        n: u32,
         kek: KeyId,
     ) -> Result<RootRecord, KeyError> {
         let id = KeyId::mint(&*self.terms.clock, &*self.terms.random)?;
         let secret = self.fresh()?;
         let context = wrap_context(kek, owner, purpose, id);
-        let wrapped = self.backend.wrap_root(kek, &context, &secret).await?;
-        let back = self.backend.unwrap_root(kek, &context, &wrapped).await?;
-        if !bool::from(back.expose().ct_eq(secret.expose())) {
-            return Err(KeyError::Damaged(id));
-        }
-        let root = RootRecord {
+        let wrapped = self.wrap_tried(kek, &context, &secret).await?;
+        let created_at = self.now();
+        let (state, active_from) = if n == 1 {
+            (RootState::Active, None)
+        } else {
+            let ttl = i64::try_from(crate::cache::CACHE_TTL_SECS_MAX).unwrap_or(i64::MAX);
+            let from = created_at.saturating_add(Duration::seconds(ttl));
+            (RootState::Pending, Some(from))
+        };
+        Ok(RootRecord {
             id,
             owner,
             purpose,
+            n,
             kek,
             wrapped: wrapped.as_bytes().to_vec(),
-            state: RootState::Active,
-            created_at: self.now(),
+            state,
+            switch: Switch::On,
+            created_at,
+            active_from,
             destroy_at: None,
+            pending_until: None,
+            compromised_at: None,
             destroyed_at: None,
-        };
-        match self.store.add_root(&root).await? {
-            Added::Stored(root) | Added::Exists(root) => Ok(root),
-            Added::Refused(state) => Err(KeyError::State(state)),
-            Added::NoTenant => Err(KeyError::Absent),
-            Added::Exhausted => Err(KeyError::Exhausted(kek)),
+            wrapped_revision: 0,
+            revision: 0,
+        })
+    }
+
+    /// Wraps, unwraps again and compares: a root that does not come back is lost.
+    pub(super) async fn wrap_tried(
+        &self,
+        kek: KeyId,
+        context: &[u8],
+        secret: &covenant_core::Secret<[u8; 32]>,
+    ) -> Result<WrappedKey, KeyError> {
+        let wrapped = self.backend.wrap_root(kek, context, secret).await?;
+        let back = self.backend.unwrap_root(kek, context, &wrapped).await?;
+        if !bool::from(back.expose().ct_eq(secret.expose())) {
+            return Err(KeyError::Damaged(kek));
         }
+        Ok(wrapped)
     }
 
     // clause: Q-13
@@ -139,27 +271,35 @@ impl Keys {
         epoch: &EpochName,
         destroy_at: UtcDateTime,
     ) -> Result<VaultRoot, KeyError> {
+        self.check_gate().await?;
         let destroy_at = whole_micros(destroy_at);
         let owner = Owner::Vault(tenant, vault);
-        let kek = self
-            .ensure_kek(&GroupName::Epoch(epoch.clone()), Some(destroy_at))
-            .await?;
-        if destroy_at <= self.now() {
-            return Err(KeyError::State("destroyed"));
+        let group = GroupName::Epoch(epoch.clone());
+        let kek = self.current_kek(&group, Some(destroy_at)).await?;
+        match kek
+            .key_state()
+            .answer(Verb::Wrap(kek.standing(kek.id, self.now())))
+        {
+            Ok(_) if destroy_at > self.now() => {}
+            Ok(_) => return Err(KeyError::State(KeyState::Destroyed.name())),
+            Err(refused) => return Err(KeyError::State(refused.name())),
         }
         let root = match self.store.root_of(owner, Purpose::Vault).await? {
             Some(root) => root,
-            None => self.mint(owner, Purpose::Vault, kek.id).await?,
+            None => self.mint(owner, Purpose::Vault, 1, &group).await?,
         };
         if root.state != RootState::Active {
             return Err(KeyError::State(root.state.name()));
         }
         if root.kek != kek.id {
-            return Err(KeyError::OtherEpoch(root.id));
+            let other = self.store.kek(root.kek).await?;
+            if other.is_none_or(|other| other.group != group) {
+                return Err(KeyError::OtherEpoch(root.id));
+            }
         }
         Ok(VaultRoot {
             version: root.id,
-            kek: kek.id,
+            kek: root.kek,
             destroy_at,
         })
     }
@@ -191,6 +331,19 @@ impl VaultKeys for Keys {
                 .map(VaultKey::from)
         })
     }
+}
+
+/// The newest of a group's KEKs that was ever enabled.
+pub(super) fn newest(keks: &[KekRecord]) -> Option<&KekRecord> {
+    let mut newest_first = keks.iter().rev();
+    newest_first.find(|kek| kek.state != KekState::Intended)
+}
+
+/// What a KEK's canary is bound to.
+pub(super) fn canary_context(kek: KeyId) -> Vec<u8> {
+    let mut w = canon::Writer::new();
+    w.text("covenant/canary/1").bytes(kek.as_bytes());
+    w.finish()
 }
 
 /// Instants are stored in whole microseconds, so they are compared so.

@@ -1,18 +1,28 @@
 //! Key records in a database of their own, `keys.db` on the embedded default, which no data backup
 //! holds. Statements are in `sql/`; each method is one transaction.
 
+mod burial;
+mod change;
+mod copy;
 mod rows;
-mod write;
 
 use std::time::Duration;
 
+use covenant_core::event::ActorContext;
 use covenant_core::sealer::{DestroyOrder, Purpose};
-use covenant_core::{KeyId, OrderId, Owner, TenantId, TxTag, TxnId};
+use covenant_core::{EventId, KeyId, OrderId, Owner, TenantId, TxTag, TxnId};
 use sql_store::{Args, Db, DbError, Migrations, Mode, Row, Tx};
 use time::UtcDateTime;
+use uuid::Uuid;
 
-use super::{Added, Due, Flush, KeyStore, Planned, StoreError, StoreFuture};
+use self::change::OnlyEmpty;
+use super::{
+    Added, Changes, Counted, Due, Flush, Gate, KeyStore, Moved, Planned, StoreError, StoreFuture,
+    StoreStanding, Swap,
+};
+use crate::copies::KeyCopy;
 use crate::group::GroupName;
+use crate::journal::KeyEvent;
 use crate::record::{Erasure, KekRecord, RootRecord};
 
 /// Runs a transaction again while it collides with others.
@@ -93,22 +103,6 @@ impl SqlStore {
         Ok(rows)
     }
 
-    async fn read_kek(&self, sql: &'static str, args: Args) -> Result<Option<KekRecord>, Failed> {
-        self.read(sql, args)
-            .await?
-            .first()
-            .map(rows::kek)
-            .transpose()
-    }
-
-    async fn read_root(&self, sql: &'static str, args: Args) -> Result<Option<RootRecord>, Failed> {
-        self.read(sql, args)
-            .await?
-            .first()
-            .map(rows::root)
-            .transpose()
-    }
-
     async fn read_keks(&self, sql: &'static str, args: Args) -> Result<Vec<KekRecord>, Failed> {
         self.read(sql, args).await?.iter().map(rows::kek).collect()
     }
@@ -122,7 +116,10 @@ impl SqlStore {
         for sql in [
             include_str!("../../sql/next_due_kek.sql"),
             include_str!("../../sql/next_dying_kek.sql"),
+            include_str!("../../sql/next_expiring_kek.sql"),
             include_str!("../../sql/next_due_root.sql"),
+            include_str!("../../sql/next_pending_root.sql"),
+            include_str!("../../sql/next_ripe_root.sql"),
         ] {
             for row in self.read(sql, Args::new()).await? {
                 next.extend(row.opt_instant("due_at")?);
@@ -184,45 +181,93 @@ impl SqlStore {
 
 impl KeyStore for SqlStore {
     fn kek(&self, id: KeyId) -> StoreFuture<'_, Option<KekRecord>> {
-        let args = Args::new().bind(id);
-        Box::pin(async {
-            Ok(self
-                .read_kek(include_str!("../../sql/read_kek.sql"), args)
-                .await?)
-        })
+        let (sql, args) = (include_str!("../../sql/read_kek.sql"), Args::new().bind(id));
+        Box::pin(async { Ok(self.read_keks(sql, args).await?.pop()) })
     }
 
-    fn kek_of<'a>(&'a self, group: &'a GroupName) -> StoreFuture<'a, Option<KekRecord>> {
+    fn keks_of<'a>(&'a self, group: &'a GroupName) -> StoreFuture<'a, Vec<KekRecord>> {
         let args = Args::new().bind(group.to_string());
-        let sql = include_str!("../../sql/read_group_kek.sql");
-        Box::pin(async { Ok(self.read_kek(sql, args).await?) })
+        let sql = include_str!("../../sql/list_group_keks.sql");
+        Box::pin(async { Ok(self.read_keks(sql, args).await?) })
     }
 
     fn intend_kek<'a>(&'a self, kek: &'a KekRecord) -> StoreFuture<'a, KekRecord> {
         Box::pin(async { retried!(self.write_kek(kek)) })
     }
 
-    fn enable_kek(&self, id: KeyId) -> StoreFuture<'_, KekRecord> {
-        Box::pin(async move { retried!(self.write_enabled(id)) })
+    fn enable_kek<'a>(
+        &'a self,
+        id: KeyId,
+        canary: &'a [u8],
+        event: &'a KeyEvent,
+    ) -> StoreFuture<'a, KekRecord> {
+        Box::pin(async move { retried!(self.write_enabled(id, canary, event)) })
+    }
+
+    fn put_kek<'a>(&'a self, kek: &'a KekRecord, event: &'a KeyEvent) -> StoreFuture<'a, Swap> {
+        Box::pin(async { retried!(self.write_changed_kek(kek, event, OnlyEmpty::No)) })
+    }
+
+    fn put_empty_kek<'a>(
+        &'a self,
+        kek: &'a KekRecord,
+        event: &'a KeyEvent,
+    ) -> StoreFuture<'a, Swap> {
+        Box::pin(async { retried!(self.write_changed_kek(kek, event, OnlyEmpty::Yes)) })
+    }
+
+    fn count_wrap(&self, kek: KeyId) -> StoreFuture<'_, Counted> {
+        Box::pin(async move { retried!(self.write_wrap(kek)) })
     }
 
     fn root(&self, id: KeyId) -> StoreFuture<'_, Option<RootRecord>> {
-        let args = Args::new().bind(id);
-        Box::pin(async {
-            Ok(self
-                .read_root(include_str!("../../sql/read_root.sql"), args)
-                .await?)
-        })
+        let (sql, args) = (
+            include_str!("../../sql/read_root.sql"),
+            Args::new().bind(id),
+        );
+        Box::pin(async { Ok(self.read_roots(sql, args).await?.pop()) })
     }
 
     fn root_of(&self, owner: Owner, purpose: Purpose) -> StoreFuture<'_, Option<RootRecord>> {
+        Box::pin(async move {
+            let versions = self.roots_of(owner, purpose).await?;
+            Ok(change::sealing(&versions).cloned())
+        })
+    }
+
+    fn roots_of(&self, owner: Owner, purpose: Purpose) -> StoreFuture<'_, Vec<RootRecord>> {
         let args = rows::owner_args(owner).bind(purpose.name());
-        let sql = include_str!("../../sql/read_owner_root.sql");
-        Box::pin(async { Ok(self.read_root(sql, args).await?) })
+        let sql = include_str!("../../sql/list_versions.sql");
+        Box::pin(async { Ok(self.read_roots(sql, args).await?) })
     }
 
     fn add_root<'a>(&'a self, root: &'a RootRecord) -> StoreFuture<'a, Added> {
         Box::pin(async { retried!(self.write_root(root)) })
+    }
+
+    fn put_root<'a>(&'a self, root: &'a RootRecord, event: &'a KeyEvent) -> StoreFuture<'a, Swap> {
+        Box::pin(async { retried!(self.write_changed_root(root, event)) })
+    }
+
+    fn roots_under(
+        &self,
+        kek: KeyId,
+        after: Option<KeyId>,
+        limit: u32,
+    ) -> StoreFuture<'_, Vec<RootRecord>> {
+        let args = Args::new().bind(kek).bind(limit);
+        let (sql, args) = match after {
+            None => (include_str!("../../sql/list_roots_under.sql"), args),
+            Some(id) => (
+                include_str!("../../sql/list_roots_under_after.sql"),
+                args.bind(id),
+            ),
+        };
+        Box::pin(async { Ok(self.read_roots(sql, args).await?) })
+    }
+
+    fn move_roots<'a>(&'a self, to: KeyId, roots: &'a [RootRecord]) -> StoreFuture<'a, Moved> {
+        Box::pin(async move { retried!(self.write_moved(to, roots)) })
     }
 
     fn plan_roots(&self, tenant: TenantId, at: UtcDateTime) -> StoreFuture<'_, Planned> {
@@ -232,14 +277,13 @@ impl KeyStore for SqlStore {
     fn due(&self, now: UtcDateTime) -> StoreFuture<'_, Due> {
         Box::pin(async move {
             let args = || Args::new().bind(now);
-            let keks = self
-                .read_keks(include_str!("../../sql/list_due_keks.sql"), args())
-                .await?;
+            let sql = include_str!("../../sql/list_due_keks.sql");
+            let keks = self.read_keks(sql, args()).await?;
             let sql = include_str!("../../sql/list_due_roots.sql");
-            Ok(Due {
-                keks,
-                roots: self.read_roots(sql, args()).await?,
-            })
+            let roots = self.read_roots(sql, args()).await?;
+            let sql = include_str!("../../sql/list_ripe_roots.sql");
+            let ripe = self.read_roots(sql, args()).await?;
+            Ok(Due { keks, roots, ripe })
         })
     }
 
@@ -247,28 +291,35 @@ impl KeyStore for SqlStore {
         Box::pin(async { Ok(self.read_next().await?) })
     }
 
-    fn bury_kek(
-        &self,
+    fn bury_kek<'a>(
+        &'a self,
         id: KeyId,
         at: UtcDateTime,
-    ) -> StoreFuture<'_, (KekRecord, Vec<RootRecord>)> {
-        Box::pin(async move { retried!(self.write_burial(id, at)) })
+        actor: &'a ActorContext,
+    ) -> StoreFuture<'a, (KekRecord, Vec<RootRecord>)> {
+        Box::pin(async move { retried!(self.write_burial(id, at, actor)) })
     }
 
-    fn finish_kek(&self, id: KeyId) -> StoreFuture<'_, ()> {
-        Box::pin(async move { retried!(self.write_finished(id)) })
+    fn finish_kek(&self, id: KeyId, at: UtcDateTime) -> StoreFuture<'_, ()> {
+        Box::pin(async move { retried!(self.write_finished(id, at)) })
     }
 
-    fn bury_root(&self, id: KeyId, at: UtcDateTime) -> StoreFuture<'_, RootRecord> {
-        Box::pin(async move { retried!(self.write_buried_root(id, at)) })
+    fn bury_root<'a>(
+        &'a self,
+        id: KeyId,
+        at: UtcDateTime,
+        actor: &'a ActorContext,
+    ) -> StoreFuture<'a, RootRecord> {
+        Box::pin(async move { retried!(self.write_buried_root(id, at, actor)) })
     }
 
     fn erase_subject<'a>(
         &'a self,
         order: &'a DestroyOrder,
         at: UtcDateTime,
+        actor: &'a ActorContext,
     ) -> StoreFuture<'a, Erasure> {
-        Box::pin(async move { retried!(self.write_erasure(order, at)) })
+        Box::pin(async move { retried!(self.write_erasure(order, at, actor)) })
     }
 
     fn settle_erasure(
@@ -291,6 +342,58 @@ impl KeyStore for SqlStore {
     fn roots(&self) -> StoreFuture<'_, Vec<RootRecord>> {
         let sql = include_str!("../../sql/list_roots.sql");
         Box::pin(async { Ok(self.read_roots(sql, Args::new()).await?) })
+    }
+
+    fn standing(&self) -> StoreFuture<'_, StoreStanding> {
+        Box::pin(async { Ok(self.read_standing().await?) })
+    }
+
+    fn set_gate(&self, gate: Gate) -> StoreFuture<'_, ()> {
+        let args = move || Args::new().bind(rows::gate_name(gate));
+        let sql = include_str!("../../sql/set_gate.sql");
+        Box::pin(async move { retried!(self.write(sql, args())) })
+    }
+
+    fn changes(&self, after: u64) -> StoreFuture<'_, Changes> {
+        Box::pin(async move { retried!(self.read_changes(after)) })
+    }
+
+    fn restore<'a>(&'a self, copies: &'a [Changes]) -> StoreFuture<'a, ()> {
+        Box::pin(async move { retried!(self.write_restored(copies)) })
+    }
+
+    fn put_copy<'a>(&'a self, copy: &'a KeyCopy) -> StoreFuture<'a, ()> {
+        let sql = include_str!("../../sql/put_copy.sql");
+        Box::pin(async move {
+            let args = rows::copy_args(copy)?;
+            retried!(self.write(sql, args.clone()))
+        })
+    }
+
+    fn copies(&self) -> StoreFuture<'_, Vec<KeyCopy>> {
+        let sql = include_str!("../../sql/list_copies.sql");
+        Box::pin(async {
+            let found = self.read(sql, Args::new()).await?;
+            let copies: Result<_, Failed> = found.iter().map(rows::copy).collect();
+            Ok(copies?)
+        })
+    }
+
+    fn forget_copy(&self, id: Uuid) -> StoreFuture<'_, ()> {
+        let sql = include_str!("../../sql/forget_copy.sql");
+        Box::pin(async move { retried!(self.write(sql, Args::new().bind(id))) })
+    }
+
+    fn add_event<'a>(&'a self, event: &'a KeyEvent) -> StoreFuture<'a, ()> {
+        Box::pin(async move { retried!(self.write_event(event)) })
+    }
+
+    fn events(&self, limit: u32) -> StoreFuture<'_, Vec<KeyEvent>> {
+        Box::pin(async move { Ok(self.read_events(limit).await?) })
+    }
+
+    fn settle_events<'a>(&'a self, ids: &'a [EventId]) -> StoreFuture<'a, ()> {
+        Box::pin(async move { retried!(self.write_settled_events(ids)) })
     }
 }
 

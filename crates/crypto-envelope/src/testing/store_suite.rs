@@ -1,13 +1,17 @@
 //! What every [`KeyStore`] does.
 
+mod lifecycle;
+
+use covenant_core::event::{Action, ActorContext, Outcome};
 use covenant_core::sealer::{DestroyOrder, Purpose};
-use covenant_core::{ClauseId, KeyId, OrderId, Owner, Random, TenantId, VaultId};
+use covenant_core::{ClauseId, EventId, KeyId, OrderId, Owner, Random, TenantId, VaultId};
 use time::{Duration, UtcDateTime};
 use uuid::Uuid;
 
 use super::{SuiteError, that};
 use crate::group::GroupName;
-use crate::record::{KekRecord, KekState, RootRecord, RootState};
+use crate::journal::KeyEvent;
+use crate::record::{KekRecord, KekState, RootRecord, RootState, Switch};
 use crate::store::{Added, Flush, KeyStore, Planned, StoreError};
 
 /// Runs every sentence of the contract of [`KeyStore`] against an empty store.
@@ -30,7 +34,24 @@ pub async fn store_suite(
     suite.roots().await?;
     suite.tenants().await?;
     suite.subjects().await?;
-    suite.epochs().await
+    suite.epochs().await?;
+    suite.switches().await?;
+    suite.rotation().await?;
+    suite.versions().await?;
+    suite.journal().await?;
+    suite.copies().await
+}
+
+/// Fills an empty store from full copies and increments, and compares.
+///
+/// # Errors
+/// [`SuiteError`] for the first sentence that does not hold.
+pub async fn restore_suite(
+    from: &dyn KeyStore,
+    into: &dyn KeyStore,
+    since: u64,
+) -> Result<(), SuiteError> {
+    lifecycle::restore(from, into, since).await
 }
 
 struct Suite<'a> {
@@ -49,13 +70,16 @@ impl Suite<'_> {
         let first = self.kek(GroupName::Standard, None)?;
         let second = self.kek(GroupName::Standard, None)?;
         that!(
-            ok(self.store.kek_of(&first.group).await)?.is_none(),
+            ok(self.store.keks_of(&first.group).await)?.is_empty(),
             "a group has a KEK before"
         );
-        that!(
-            ok(self.store.intend_kek(&first).await)? == first,
-            "the first KEK was not kept"
-        );
+        let kept = ok(self.store.intend_kek(&first).await)?;
+        let first = KekRecord {
+            revision: kept.revision,
+            ..first
+        };
+        that!(kept == first, "the first KEK was not kept");
+        that!(first.revision > 0, "a new KEK has no revision");
         that!(
             ok(self.store.intend_kek(&second).await)? == first,
             "the second KEK was kept"
@@ -68,14 +92,14 @@ impl Suite<'_> {
         let early = ok(self.store.add_root(&root).await)?;
         let refused = early == Added::Refused(KekState::Intended.name());
         that!(refused, "a root was added under a KEK that is not enabled");
-        let enabled = ok(self.store.enable_kek(first.id).await)?;
+        let enabled = ok(self.enable(first.id).await)?;
         that!(
             enabled.state == KekState::Enabled,
             "the KEK was not enabled"
         );
         let same = ok(self.store.kek(first.id).await)?.as_ref() == Some(&enabled);
         that!(same, "the KEK reads back otherwise");
-        let missing = self.store.enable_kek(second.id).await;
+        let missing = self.enable(second.id).await;
         let missing = matches!(missing, Err(StoreError::NoRecord(_)));
         that!(missing, "a KEK without a record was enabled");
         that!(
@@ -94,9 +118,18 @@ impl Suite<'_> {
             ok(self.store.root_of(owner, Purpose::Platform).await)?.is_none(),
             "there before"
         );
+        let Added::Stored(stored) = self.add(&root).await? else {
+            return Err(SuiteError::of("a root was not stored"));
+        };
+        let root = RootRecord {
+            revision: stored.revision,
+            wrapped_revision: stored.revision,
+            ..root
+        };
+        that!(stored == root, "a root was stored otherwise");
         that!(
-            self.add(&root).await? == Added::Stored(root.clone()),
-            "a root was not stored"
+            root.revision > kek.revision,
+            "a new root has no new revision"
         );
         let second = self.root(owner, Purpose::Platform, kek.id)?;
         let adopted = self.add(&second).await? == Added::Exists(root.clone());
@@ -114,14 +147,14 @@ impl Suite<'_> {
         );
         let counted = self.standard().await?.wraps == wraps.saturating_add(1);
         that!(counted, "wraps are not counted");
-        let buried = ok(self.store.bury_root(root.id, self.at).await)?;
+        let buried = ok(self.store.bury_root(root.id, self.at, &self.actor()).await)?;
         let empty = buried.wrapped.is_empty() && buried.state == RootState::Destroyed;
         that!(
             empty && buried.destroyed_at == Some(self.at),
             "a root was not buried"
         );
         let later = self.at.saturating_add(Duration::HOUR);
-        let again = ok(self.store.bury_root(root.id, later).await)? == buried;
+        let again = ok(self.store.bury_root(root.id, later, &self.actor()).await)? == buried;
         that!(again, "burying twice changed the record");
         let kept = self.add(&second).await? == Added::Exists(buried);
         that!(
@@ -199,7 +232,7 @@ impl Suite<'_> {
             "not exactly the tenant's three roots are due"
         );
         for root in due {
-            ok(self.store.bury_root(root.id, day).await)?;
+            ok(self.store.bury_root(root.id, day, &self.actor()).await)?;
         }
         that!(
             ok(self.store.due(day).await)?.roots.is_empty(),
@@ -245,24 +278,31 @@ impl Suite<'_> {
             clause: self.clause,
         };
         let first = order(self.uuid()?, subject);
-        let erased = ok(self.store.erase_subject(&first, self.at).await)?;
+        let erased = ok(self
+            .store
+            .erase_subject(&first, self.at, &self.actor())
+            .await)?;
         that!(
             erased.keys == [root.id],
             "not exactly the subject's root was destroyed"
         );
         that!(erased.destroyed_at == self.at, "destroyed at another time");
         let later = self.at.saturating_add(Duration::HOUR);
-        let again = ok(self.store.erase_subject(&first, later).await)?;
+        let again = ok(self.store.erase_subject(&first, later, &self.actor()).await)?;
         that!(again == erased, "the same order did something else");
         let second = ok(self
             .store
-            .erase_subject(&order(self.uuid()?, subject), later)
+            .erase_subject(&order(self.uuid()?, subject), later, &self.actor())
             .await)?;
         let facts = second.keys == erased.keys && second.destroyed_at == erased.destroyed_at;
         that!(facts, "another order for the subject tells other facts");
         let reused = self
             .store
-            .erase_subject(&order(first.id.as_uuid(), self.uuid()?), later)
+            .erase_subject(
+                &order(first.id.as_uuid(), self.uuid()?),
+                later,
+                &self.actor(),
+            )
             .await;
         that!(
             matches!(reused, Err(StoreError::OtherOrder)),
@@ -292,7 +332,7 @@ impl Suite<'_> {
         );
         let settled = ok(self.store.settle_erasure(first.id, self.at).await)?;
         that!(settled == later, "settled twice");
-        let told = ok(self.store.erase_subject(&first, later).await)?.complete_by;
+        let told = ok(self.store.erase_subject(&first, later, &self.actor()).await)?.complete_by;
         that!(
             told == Some(later),
             "a settled order does not tell its date"
@@ -301,7 +341,7 @@ impl Suite<'_> {
         let ahead = self.uuid()?;
         let none = ok(self
             .store
-            .erase_subject(&order(self.uuid()?, ahead), later)
+            .erase_subject(&order(self.uuid()?, ahead), later, &self.actor())
             .await)?;
         that!(none.keys.is_empty(), "a key of nobody was destroyed");
         let root = self.root(Owner::Subject(tenant, ahead), Purpose::Subject, kek.id)?;
@@ -315,7 +355,7 @@ impl Suite<'_> {
         let group: GroupName = "epoch/suite".parse().map_err(SuiteError::of)?;
         let kek = ok(self.store.intend_kek(&self.kek(group, Some(day))?).await)?;
         that!(kek.destroy_at == Some(day), "the planned day was not kept");
-        ok(self.store.enable_kek(kek.id).await)?;
+        ok(self.enable(kek.id).await)?;
         let tenant = self.tenant()?;
         let mut minted = Vec::new();
         for _ in 0..3 {
@@ -342,7 +382,7 @@ impl Suite<'_> {
             "not exactly the epoch's KEK is due"
         );
 
-        let (dying, roots) = ok(self.store.bury_kek(kek.id, day).await)?;
+        let (dying, roots) = ok(self.store.bury_kek(kek.id, day, &self.actor()).await)?;
         that!(dying.state == KekState::Dying, "a buried KEK is not dying");
         let mut went: Vec<_> = roots.iter().map(|root| root.id).collect();
         went.sort_unstable();
@@ -353,7 +393,7 @@ impl Suite<'_> {
             .all(|r| r.wrapped.is_empty() && r.state == RootState::Destroyed);
         that!(empty, "a root that went is not empty");
         let later = day.saturating_add(Duration::HOUR);
-        let again = ok(self.store.bury_kek(kek.id, later).await)?;
+        let again = ok(self.store.bury_kek(kek.id, later, &self.actor()).await)?;
         that!(
             again == (dying.clone(), roots),
             "burying twice changed something"
@@ -365,14 +405,14 @@ impl Suite<'_> {
             next.is_some_and(|at| at <= day),
             "a destruction begun is not the next"
         );
-        let enabled = ok(self.store.enable_kek(kek.id).await)?;
+        let enabled = ok(self.enable(kek.id).await)?;
         that!(enabled.state == KekState::Dying, "a dying KEK was enabled");
         let vault = Owner::Vault(tenant, VaultId::from_uuid(self.uuid()?));
         let late = self.root(vault, Purpose::Vault, kek.id)?;
         let refused = self.add(&late).await? == Added::Refused(KekState::Dying.name());
         that!(refused, "a root was added under a dying KEK");
-        ok(self.store.finish_kek(kek.id).await)?;
-        ok(self.store.finish_kek(kek.id).await)?;
+        ok(self.store.finish_kek(kek.id, later).await)?;
+        ok(self.store.finish_kek(kek.id, later).await)?;
         let gone = ok(self.store.kek(kek.id).await)?;
         that!(
             gone.is_some_and(|kek| kek.state == KekState::Destroyed),
@@ -392,12 +432,36 @@ impl Suite<'_> {
         Ok(())
     }
 
+    async fn enable(&self, id: KeyId) -> Result<KekRecord, StoreError> {
+        let event = self.event(Action::KeyCreated, id);
+        let event = event.map_err(|e| StoreError::Database(Box::new(e)))?;
+        self.store.enable_kek(id, b"canary", &event).await
+    }
+
+    fn actor(&self) -> ActorContext {
+        ActorContext::service("suite")
+    }
+
+    fn event(&self, action: Action, key: KeyId) -> Result<KeyEvent, SuiteError> {
+        Ok(KeyEvent {
+            id: EventId::from_uuid(self.uuid()?),
+            at: self.at,
+            actor: self.actor(),
+            action,
+            key: Some(key),
+            tenant: None,
+            outcome: Outcome::Ok,
+            code: None,
+            reason: None,
+        })
+    }
+
     async fn add(&self, root: &RootRecord) -> Result<Added, SuiteError> {
         ok(self.store.add_root(root).await)
     }
 
     async fn standard(&self) -> Result<KekRecord, SuiteError> {
-        let kek = ok(self.store.kek_of(&GroupName::Standard).await)?;
+        let kek = ok(self.store.keks_of(&GroupName::Standard).await)?.pop();
         kek.ok_or_else(|| SuiteError::of("the group's KEK is gone"))
     }
 
@@ -409,11 +473,19 @@ impl Suite<'_> {
         Ok(KekRecord {
             id: KeyId::from_uuid(self.uuid()?),
             group,
+            n: 1,
             state: KekState::Intended,
+            switch: Switch::On,
             wraps: 0,
             created_at: self.at,
+            expires_at: None,
             destroy_at,
+            pending_until: None,
+            compromised_at: None,
             destroyed_at: None,
+            gone_at: None,
+            canary: Vec::new(),
+            revision: 0,
         })
     }
 
@@ -424,12 +496,19 @@ impl Suite<'_> {
             id: KeyId::from_uuid(self.uuid()?),
             owner,
             purpose,
+            n: 1,
             kek,
             wrapped,
             state: RootState::Active,
+            switch: Switch::On,
             created_at: self.at,
+            active_from: None,
             destroy_at: None,
+            pending_until: None,
+            compromised_at: None,
             destroyed_at: None,
+            wrapped_revision: 0,
+            revision: 0,
         })
     }
 

@@ -4,12 +4,17 @@ use std::error::Error;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use covenant_core::event::ActorContext;
 use covenant_core::sealer::{DestroyOrder, Purpose};
 use covenant_core::testing::SeededRandom;
 use covenant_core::{Clock, KeyId, ManualClock, OrderId, Owner, Place, Random, TenantId, VaultId};
+#[cfg(feature = "sqlite")]
+use crypto_envelope::backend::{FileBackend, Syncing};
 use crypto_envelope::backend::{KekBackend, MemoryBackend};
+#[cfg(feature = "sqlite")]
+use crypto_envelope::store::SqlStore;
 use crypto_envelope::store::{KeyStore, MemoryStore};
-use crypto_envelope::{EpochName, KeyError, Keys, KeysOptions};
+use crypto_envelope::{AdminCall, EpochName, KeyError, Keys, KeysOptions, Role};
 use time::UtcDateTime;
 use uuid::Uuid;
 
@@ -23,6 +28,17 @@ pub(crate) struct World {
     pub(crate) random: Arc<SeededRandom>,
     pub(crate) store: Arc<dyn KeyStore>,
     pub(crate) backend: Arc<dyn KekBackend>,
+    pub(crate) place: Lies,
+}
+
+/// Where a world's records lie.
+#[derive(Debug, Clone)]
+pub(crate) enum Lies {
+    Memory,
+    #[cfg(feature = "sqlite")]
+    Files(PathBuf),
+    #[cfg(all(feature = "sqlite", feature = "postgres"))]
+    Server(String),
 }
 
 impl World {
@@ -33,28 +49,87 @@ impl World {
             store: Arc::new(MemoryStore::new()),
             backend: Arc::new(MemoryBackend::new(random.clone())),
             random,
+            place: Lies::Memory,
         }
     }
 
     #[cfg(feature = "sqlite")]
     pub(crate) async fn on_files(dir: &Path) -> Result<Self, Box<dyn Error>> {
-        use crypto_envelope::backend::{FileBackend, Syncing};
-        use crypto_envelope::store::SqlStore;
-        use sql_store::{Db, Durability, SqliteOptions, SqliteProfile};
-
         let random = Arc::new(SeededRandom::new(SEED));
         let clock = Arc::new(ManualClock::at(start()));
-        let options = SqliteOptions::new(dir.join("keys.db"), SqliteProfile::Control);
-        let options = options.durability(Durability::Off);
-        let db = Db::create_sqlite(options, clock.clone()).await?;
-        let store = SqlStore::open(db).await?.durability(Durability::Off);
-        let backend = FileBackend::create(&key_dir(dir), random.clone())?.syncing(Syncing::Off);
+        let store = sqlite(&dir.join("keys.db"), clock.clone()).await?;
+        let backend = FileBackend::create(&key_dir(dir), random.clone())?;
         Ok(Self {
+            store,
+            backend: Arc::new(backend.syncing(Syncing::Off)),
             clock,
             random,
-            store: Arc::new(store),
-            backend: Arc::new(backend),
+            place: Lies::Files(dir.to_owned()),
         })
+    }
+
+    /// The same as another process finds it, at another time.
+    #[cfg(feature = "sqlite")]
+    pub(crate) async fn open_files(
+        dir: &Path,
+        seed: u64,
+        now: UtcDateTime,
+    ) -> Result<Self, Box<dyn Error>> {
+        use sql_store::{Db, Durability, SqliteOptions, SqliteProfile};
+
+        let random = Arc::new(SeededRandom::new(seed));
+        let clock = Arc::new(ManualClock::at(now));
+        let options = SqliteOptions::new(dir.join("keys.db"), SqliteProfile::Control);
+        let options = options.durability(Durability::Off);
+        let db = Db::open_sqlite(options, clock.clone()).await?;
+        let store = SqlStore::open(db).await?.durability(Durability::Off);
+        let backend = FileBackend::open(&key_dir(dir), random.clone())?;
+        Ok(Self {
+            store: Arc::new(store),
+            backend: Arc::new(backend.syncing(Syncing::Off)),
+            clock,
+            random,
+            place: Lies::Files(dir.to_owned()),
+        })
+    }
+
+    /// Records in an empty schema of the server, KEKs in files; `None` when there is no server and
+    /// none is required.
+    #[cfg(all(feature = "sqlite", feature = "postgres"))]
+    pub(crate) async fn on_postgres(
+        schema: &str,
+        dir: &Path,
+    ) -> Result<Option<Self>, Box<dyn Error>> {
+        let random = Arc::new(SeededRandom::new(SEED));
+        let clock = Arc::new(ManualClock::at(start()));
+        let Some(store) = postgres(schema, clock.clone()).await? else {
+            return Ok(None);
+        };
+        Ok(Some(Self {
+            store,
+            backend: Arc::new(FileBackend::create(&key_dir(dir), random.clone())?),
+            clock,
+            random,
+            place: Lies::Server(schema.to_owned()),
+        }))
+    }
+
+    /// An empty store of the same kind.
+    pub(crate) async fn fresh_store(&self) -> Result<Arc<dyn KeyStore>, Box<dyn Error>> {
+        match &self.place {
+            Lies::Memory => Ok(Arc::new(MemoryStore::new())),
+            #[cfg(feature = "sqlite")]
+            Lies::Files(dir) => {
+                let name = format!("keys-{}.db", self.uuid()?.simple());
+                sqlite(&dir.join(name), self.clock.clone()).await
+            }
+            #[cfg(all(feature = "sqlite", feature = "postgres"))]
+            Lies::Server(schema) => {
+                let name = format!("{schema}_{}", self.uuid()?.as_fields().0);
+                let store = postgres(&name, self.clock.clone()).await?;
+                store.ok_or_else(|| "the server is gone".into())
+            }
+        }
     }
 
     /// Keys as a new process would have them.
@@ -70,6 +145,22 @@ impl World {
     ) -> Result<Keys, KeyError> {
         let (clock, random) = (self.clock.clone(), self.random.clone());
         Keys::open(store, backend, clock, random, KeysOptions::default()).await
+    }
+
+    /// The same with other settings.
+    pub(crate) async fn keys_with(&self, options: KeysOptions) -> Result<Keys, KeyError> {
+        let (store, backend) = (self.store.clone(), self.backend.clone());
+        let (clock, random) = (self.clock.clone(), self.random.clone());
+        Keys::open(store, backend, clock, random, options).await
+    }
+
+    /// An administrator's call.
+    pub(crate) fn admin(&self) -> AdminCall {
+        AdminCall {
+            actor: ActorContext::service("test"),
+            role: Role::SysAdmin,
+            reason: Uuid::from_u128(1),
+        }
     }
 
     pub(crate) fn uuid(&self) -> Result<Uuid, Box<dyn Error>> {
@@ -110,6 +201,48 @@ impl World {
     }
 }
 
+#[cfg(feature = "sqlite")]
+async fn sqlite(file: &Path, clock: Arc<ManualClock>) -> Result<Arc<dyn KeyStore>, Box<dyn Error>> {
+    use sql_store::{Db, Durability, SqliteOptions, SqliteProfile};
+
+    let options = SqliteOptions::new(file.to_owned(), SqliteProfile::Control);
+    let options = options.durability(Durability::Off);
+    let db = Db::create_sqlite(options, clock).await?;
+    let store = SqlStore::open(db).await?.durability(Durability::Off);
+    Ok(Arc::new(store))
+}
+
+/// A store in an empty schema of the server that the environment names.
+#[cfg(all(feature = "sqlite", feature = "postgres"))]
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the test command names its server this way"
+)]
+async fn postgres(
+    schema: &str,
+    clock: Arc<ManualClock>,
+) -> Result<Option<Arc<dyn KeyStore>>, Box<dyn Error>> {
+    use sql_store::{Db, PgConnection, PostgresOptions, Transport};
+
+    let url = match std::env::var("COVENANT_TEST_POSTGRES") {
+        Ok(url) => url,
+        Err(_) if std::env::var("COVENANT_REQUIRE_SERVERS").is_ok() => {
+            return Err("COVENANT_TEST_POSTGRES is not set, and servers are required".into());
+        }
+        Err(_) => {
+            println!("not run: no PostgreSQL");
+            return Ok(None);
+        }
+    };
+    let mut admin = <PgConnection as sqlx::Connection>::connect(&url).await?;
+    let sql = format!("DROP SCHEMA IF EXISTS {schema} CASCADE; CREATE SCHEMA {schema}");
+    sqlx::Executor::execute(&mut admin, sqlx::AssertSqlSafe(sql)).await?;
+    let options = PostgresOptions::new(&url, schema, Transport::Local)?;
+    let random = Arc::new(SeededRandom::new(SEED));
+    let db = Db::open_postgres(options, clock, random).await?;
+    Ok(Some(Arc::new(SqlStore::open(db).await?)))
+}
+
 /// 2026-11-21 00:00:00 UTC.
 pub(crate) fn start() -> UtcDateTime {
     UtcDateTime::UNIX_EPOCH + time::Duration::days(20_778)
@@ -136,6 +269,8 @@ async fn a_world_begins_with_two_keks() -> TestResult {
         .keys_over(world.store.clone(), world.backend.clone())
         .await?;
     assert_eq!(world.keys().await?.list_keks().await?.len(), 2);
+    world.keys_with(KeysOptions::default()).await?;
+    assert_eq!(world.admin().role, Role::SysAdmin);
     assert!(keys.list().await?.is_empty());
     let tenant = world.tenant()?;
     assert_ne!(
@@ -152,8 +287,9 @@ async fn a_world_begins_with_two_keks() -> TestResult {
     let again = World {
         clock,
         random,
-        store: world.store,
+        store: world.fresh_store().await?,
         backend: world.backend,
+        place: world.place.clone(),
     };
     assert_eq!((again.random.seed(), again.clock.now()), (SEED, start()));
     #[cfg(feature = "sqlite")]
@@ -161,6 +297,12 @@ async fn a_world_begins_with_two_keks() -> TestResult {
         let dir = tempfile::tempdir()?;
         World::on_files(dir.path()).await?;
         assert!(key_dir(dir.path()).is_dir());
+        World::open_files(dir.path(), SEED + 1, start()).await?;
+        #[cfg(feature = "postgres")]
+        {
+            let dir = tempfile::tempdir()?;
+            World::on_postgres("key_world", dir.path()).await?;
+        }
     }
     Ok(())
 }

@@ -1,0 +1,3 @@
+INSERT INTO key_event (id, body)
+VALUES ($1, $2)
+ON CONFLICT DO NOTHING

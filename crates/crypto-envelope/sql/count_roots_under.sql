@@ -1,0 +1,1 @@
+SELECT COUNT(*) AS living FROM root WHERE kek = $1 AND state <> 'destroyed'

@@ -1,0 +1,1 @@
+DELETE FROM key_copy WHERE id = $1

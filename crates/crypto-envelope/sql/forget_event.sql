@@ -1,0 +1,1 @@
+DELETE FROM key_event WHERE id = $1

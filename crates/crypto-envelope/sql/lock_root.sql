@@ -1,1 +1,0 @@
-UPDATE root SET state = state WHERE tenant = $1 AND owner = $2 AND purpose = $3

@@ -1,0 +1,1 @@
+UPDATE store SET gate = gate WHERE id = 1

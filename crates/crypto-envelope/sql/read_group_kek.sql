@@ -1,1 +1,0 @@
-SELECT id, key_group, state, wraps, created_at, destroy_at, destroyed_at FROM kek WHERE key_group = $1

@@ -1,2 +1,0 @@
-SELECT tenant, owner, purpose, id, kek, wrapped, state, created_at, destroy_at, destroyed_at FROM root
-WHERE tenant = $1 AND owner = $2 AND purpose = $3

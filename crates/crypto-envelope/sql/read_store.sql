@@ -1,0 +1,1 @@
+SELECT revision, gate, latest_at FROM store WHERE id = 1

@@ -1,0 +1,1 @@
+UPDATE store SET gate = $1 WHERE id = 1

@@ -1,0 +1,1 @@
+UPDATE store SET revision = $1 WHERE id = 1

@@ -1,0 +1,300 @@
+//! Rotation: a next KEK for a group, all records moved to it, the old one scheduled; and a next
+//! version of a root. Every step may be repeated, by any number of workers at once.
+
+use covenant_core::event::{Action, ActorContext};
+use covenant_core::sealer::Purpose;
+use covenant_core::{KeyId, Owner};
+use time::UtcDateTime;
+
+use super::mint::{ATTEMPTS, newest, whole_micros};
+use super::{Keys, tell};
+use crate::admin::Rotated;
+use crate::error::KeyError;
+use crate::group::GroupName;
+use crate::record::{KekRecord, KekState, RootRecord, RootState, Switch};
+use crate::state::{KeyState, Refused, Standing, Verb};
+use crate::store::{Moved, Swap};
+use crate::wrapped::wrap_context;
+
+/// Records moved in one transaction: a bound of ours.
+const BATCH: u32 = 256;
+
+impl Keys {
+    /// Does what the clock asks for: KEKs that have expired or are compromised get a successor,
+    /// what lies under an older KEK is moved to the newest, emptied ones are scheduled for their
+    /// destruction, and root versions that were made by a rotation begin to seal.
+    ///
+    /// # Errors
+    /// The first failure, after all groups were tried.
+    // clause: Q-17
+    pub async fn rotate_due(&self, now: UtcDateTime) -> Result<Vec<Rotated>, KeyError> {
+        self.check_gate().await?;
+        let now = whole_micros(now);
+        let actor = ActorContext::service(tell::SERVICE);
+        let mut failed = None;
+        for root in self.store.due(now).await?.ripe {
+            if let Err(error) = self.ripen(root, &actor).await {
+                failed = failed.or(Some(error));
+            }
+        }
+        let mut rotated = Vec::new();
+        for old in self.replaced(now).await? {
+            match self.replace_kek(&old, &actor).await {
+                Ok(done) => rotated.push(done),
+                Err(error) => failed = failed.or(Some(error)),
+            }
+        }
+        failed.map_or(Ok(rotated), Err)
+    }
+
+    /// The KEKs in use whose time is over, and those that a newer one has replaced.
+    async fn replaced(&self, now: UtcDateTime) -> Result<Vec<KekRecord>, KeyError> {
+        let keks = self.store.keks().await?;
+        let in_use = |kek: &&KekRecord| kek.state == KekState::Enabled && kek.switch == Switch::On;
+        let standing = |kek: &KekRecord| {
+            let of_group: Vec<_> = keks.iter().filter(|k| k.group == kek.group).collect();
+            let enabled = of_group.iter().filter(|k| k.state != KekState::Intended);
+            let newest = enabled.max_by_key(|k| k.n).map_or(kek.id, |k| k.id);
+            kek.standing(newest, now)
+        };
+        let over = keks.iter().filter(in_use);
+        let over = over.filter(|kek| match standing(kek) {
+            Standing::Current => false,
+            Standing::Superseded | Standing::Expired | Standing::Compromised => {
+                !matches!(kek.group, GroupName::Epoch(_)) || kek.compromised_at.is_some()
+            }
+        });
+        Ok(over.cloned().collect())
+    }
+
+    /// Puts the next KEK in this one's place, as far as that is not done yet.
+    pub(super) async fn replace_kek(
+        &self,
+        old: &KekRecord,
+        actor: &ActorContext,
+    ) -> Result<Rotated, KeyError> {
+        if let Err(refused) = old.key_state().answer(Verb::Unwrap) {
+            let key = old.id;
+            return Err(KeyError::Refused { key, refused });
+        }
+        let keks = self.store.keks_of(&old.group).await?;
+        let new = match newest(&keks) {
+            Some(kek) if kek.n > old.n => kek.clone(),
+            _ => self.next_kek(old, actor).await?,
+        };
+        let rewrapped = self.move_all(old, &new).await?;
+        let left = self.store.roots_under(old.id, None, u32::MAX).await?;
+        let left = u64::try_from(left.len()).unwrap_or(u64::MAX);
+        let old_ends_at = if left == 0 {
+            self.schedule_replaced(old.id, actor).await?
+        } else {
+            None
+        };
+        let values_under_old_roots = self.replaced_roots(new.id).await?;
+        Ok(Rotated {
+            old: old.id,
+            new: new.id,
+            rewrapped,
+            left,
+            values_under_old_roots,
+            old_ends_at,
+        })
+    }
+
+    /// Moves every living root, page by page; what others change meanwhile is met again.
+    async fn move_all(&self, old: &KekRecord, new: &KekRecord) -> Result<u64, KeyError> {
+        let mut rewrapped: u64 = 0;
+        let mut after = None;
+        let mut stalled: u32 = 0;
+        loop {
+            let page = self.store.roots_under(old.id, after, BATCH).await?;
+            let Some(last) = page.last() else {
+                if after.is_none() || stalled >= ATTEMPTS {
+                    return Ok(rewrapped);
+                }
+                // from the top: records that others had changed meanwhile
+                (after, stalled) = (None, stalled.saturating_add(1));
+                continue;
+            };
+            after = Some(last.id);
+            let mut moved = Vec::with_capacity(page.len());
+            for root in page {
+                moved.push(self.rewrapped(root, new.id).await?);
+            }
+            match self.store.move_roots(new.id, &moved).await? {
+                Moved::Done(count) => rewrapped = rewrapped.saturating_add(count),
+                Moved::Refused(state) => return Err(KeyError::State(state)),
+                Moved::Exhausted => return Err(KeyError::Exhausted(new.id)),
+            }
+        }
+    }
+
+    /// The record with the same root under another KEK: unwrapped, wrapped, unwrapped again and
+    /// compared.
+    async fn rewrapped(&self, root: RootRecord, to: KeyId) -> Result<RootRecord, KeyError> {
+        let secret = self.unwrap_record(&root).await?;
+        let context = wrap_context(to, root.owner, root.purpose, root.id);
+        let wrapped = self.wrap_tried(to, &context, &secret).await?;
+        Ok(RootRecord {
+            wrapped: wrapped.as_bytes().to_vec(),
+            ..root
+        })
+    }
+
+    /// Schedules a KEK that nothing lies under; says when it ends.
+    async fn schedule_replaced(
+        &self,
+        id: KeyId,
+        actor: &ActorContext,
+    ) -> Result<Option<UtcDateTime>, KeyError> {
+        for _ in 0..ATTEMPTS {
+            let kek = self.store.kek(id).await?.ok_or(KeyError::Absent)?;
+            if kek.key_state() != KeyState::Enabled {
+                return Ok(kek.pending_until);
+            }
+            let ends = self.options.replaced_window.end(self.latest().await?);
+            let scheduled = KekRecord {
+                switch: Switch::Pending,
+                pending_until: Some(ends),
+                ..kek
+            };
+            let event = self.key_event(Action::KeyScheduled, Some(id), actor)?;
+            match self.store.put_empty_kek(&scheduled, &event).await? {
+                Swap::Done => {
+                    self.cache.revoke(&[id], KeyState::PendingDeletion);
+                    return Ok(Some(ends));
+                }
+                Swap::Stale => {}
+                Swap::NotEmpty(_) => return Ok(None),
+            }
+        }
+        Err(KeyError::Contended(id))
+    }
+
+    /// Root versions under the KEK that a newer version has replaced.
+    async fn replaced_roots(&self, kek: KeyId) -> Result<u64, KeyError> {
+        let roots = self.store.roots_under(kek, None, u32::MAX).await?;
+        let replaced = roots.iter().filter(|r| r.state == RootState::DecryptOnly);
+        Ok(u64::try_from(replaced.count()).unwrap_or(u64::MAX))
+    }
+
+    /// A next version of a root. It seals from the instant on by which no process can be unaware
+    /// of it; until then, and for a compromised one too, the old version opens.
+    pub(super) async fn replace_root(
+        &self,
+        old: &RootRecord,
+        actor: &ActorContext,
+    ) -> Result<Rotated, KeyError> {
+        if let Err(refused) = old.key_state().answer(Verb::Unwrap) {
+            let key = old.id;
+            return Err(KeyError::Refused { key, refused });
+        }
+        // what vaults and the platform derive lies outside, and cannot be sealed again
+        if matches!(old.purpose, Purpose::Vault | Purpose::Platform) {
+            return Err(KeyError::NotRotated(old.id));
+        }
+        let group = GroupName::of(old.purpose).ok_or(KeyError::NotRotated(old.id))?;
+        let versions = self.store.roots_of(old.owner, old.purpose).await?;
+        let next = versions.into_iter().find(|version| version.n > old.n);
+        let next = match next {
+            Some(next) => next,
+            None => {
+                let n = old.n.saturating_add(1);
+                self.mint(old.owner, old.purpose, n, &group).await?
+            }
+        };
+        let event = self.key_event(Action::KeyRotated, Some(old.id), actor)?;
+        self.store.add_event(&event).await?;
+        Ok(Rotated {
+            old: old.id,
+            new: next.id,
+            rewrapped: 0,
+            left: 0,
+            values_under_old_roots: 1,
+            old_ends_at: None,
+        })
+    }
+
+    /// Lets a pending version seal, and the versions before it open only.
+    async fn ripen(&self, root: RootRecord, actor: &ActorContext) -> Result<(), KeyError> {
+        let (owner, purpose, n) = (root.owner, root.purpose, root.n);
+        self.move_on(root.id, RootState::Active, actor).await?;
+        for version in self.store.roots_of(owner, purpose).await? {
+            if version.n < n && version.state == RootState::Active {
+                self.move_on(version.id, RootState::DecryptOnly, actor)
+                    .await?;
+            }
+        }
+        self.cache.forget_current(owner, purpose);
+        Ok(())
+    }
+
+    /// Takes a root version to its next state, unless it is there or beyond.
+    pub(super) async fn move_on(
+        &self,
+        id: KeyId,
+        next: RootState,
+        actor: &ActorContext,
+    ) -> Result<(), KeyError> {
+        for _ in 0..ATTEMPTS {
+            let root = self.store.root(id).await?.ok_or(KeyError::Absent)?;
+            if root.state >= next {
+                return Ok(());
+            }
+            if !root.state.may_become(next, root.trust()) {
+                let refused = Refused::Compromised;
+                return Err(KeyError::Refused { key: id, refused });
+            }
+            let moved = RootRecord {
+                state: next,
+                ..root
+            };
+            let mut event = self.key_event(Action::KeyRotated, Some(id), actor)?;
+            event.tenant = moved.owner.tenant();
+            if self.store.put_root(&moved, &event).await? == Swap::Done {
+                return Ok(());
+            }
+        }
+        Err(KeyError::Contended(id))
+    }
+
+    /// Says that no live value is left under a replaced root version, as whoever sealed the values
+    /// again has counted. The version still opens what backups hold.
+    ///
+    /// # Errors
+    /// [`KeyError::Refused`] for a version that still seals, [`KeyError::Absent`],
+    /// [`KeyError::Contended`], [`KeyError::Store`].
+    pub async fn retire(&self, version: KeyId) -> Result<(), KeyError> {
+        self.check_gate().await?;
+        let root = self.store.root(version).await?.ok_or(KeyError::Absent)?;
+        if root.state == RootState::Active {
+            let refused = Refused::NotDue;
+            return Err(KeyError::Refused {
+                key: version,
+                refused,
+            });
+        }
+        let actor = ActorContext::service(tell::SERVICE);
+        self.move_on(version, RootState::Retired, &actor).await
+    }
+
+    /// All versions of an owner's root, by number; without key material.
+    ///
+    /// # Errors
+    /// [`KeyError::Store`].
+    pub async fn versions(
+        &self,
+        owner: Owner,
+        purpose: Purpose,
+    ) -> Result<Vec<super::KeyRecordInfo>, KeyError> {
+        let roots = self.store.roots_of(owner, purpose).await?;
+        Ok(roots.into_iter().map(super::KeyRecordInfo::from).collect())
+    }
+
+    /// The later of the clock and the latest instant on record: a window that begins while the
+    /// clock is set back does not end early.
+    pub(super) async fn latest(&self) -> Result<UtcDateTime, KeyError> {
+        let known = self.store.standing().await?.latest_at;
+        Ok(known.map_or(self.now(), |known| known.max(self.now())))
+    }
+}

@@ -100,8 +100,6 @@ pub(crate) struct Parts {
     pub(crate) time: Mutex<TrustedTime>,
     /// Whether the log has been told that the clock is in doubt.
     pub(crate) doubt_told: AtomicBool,
-    /// Keys destroyed from this instant on may not have been told of; `None` when all were.
-    pub(crate) untold: Mutex<Option<UtcDateTime>>,
     /// One sweep at a time in this process; others wait.
     pub(crate) sweeping: tokio::sync::Mutex<()>,
     /// When keys that could not be destroyed are tried again.
@@ -280,7 +278,6 @@ impl Covenant {
             tenants: Arc::new(tenants),
             time: Mutex::new(time),
             doubt_told: AtomicBool::new(false),
-            untold: Mutex::new(Some(accepted.unwrap_or(wall))),
             sweeping: tokio::sync::Mutex::default(),
             keys_retry: Mutex::default(),
             failed_bins: Mutex::default(),

@@ -4,9 +4,7 @@
 use std::collections::BTreeSet;
 use std::sync::atomic::Ordering;
 
-use covenant_core::{
-    Action, ActorContext, Event, EventId, ItemId, Outcome, Target, TenantId, TxTag,
-};
+use covenant_core::{Action, ActorContext, Event, ItemId, Outcome, Target, TenantId, TxTag};
 use sql_store::due::{self, Due};
 use sql_store::{Mode, Tx};
 use tenant_isolation::TenantState;
@@ -288,45 +286,40 @@ impl Covenant {
         Ok(())
     }
 
-    /// Destroys the keys that are due, and tells the log of each; what failed is counted and tried
-    /// again later.
-    // clause: P-18, R-23
+    /// Rotates and destroys the keys that are due, and tells the log what happened to keys; what
+    /// failed is counted and tried again later.
+    // clause: P-18, Q-17, R-23
     async fn destroy_due(&self, now: UtcDateTime, wall: UtcDateTime, swept: &mut Swept) {
         let parts = self.parts();
-        let since = *lock(&parts.untold).get_or_insert(now);
+        let rotated = parts.keys.rotate_due(now).await;
         let destroyed = parts.keys.destroy_due(now).await;
-        let retry = destroyed.is_err().then(|| wall.saturating_add(RETRY));
+        let failed = rotated.is_err() || destroyed.is_err();
+        let retry = failed.then(|| wall.saturating_add(RETRY));
         *lock(&parts.keys_retry) = retry;
         let destroyed = destroyed.unwrap_or_default();
         let count = u64::try_from(destroyed.len()).unwrap_or(u64::MAX);
         swept.keys = swept.keys.saturating_add(count);
-        let told = self.tell_destroyed(since).await;
-        if told.is_ok() {
-            *lock(&parts.untold) = None;
-        }
-        if retry.is_some() || told.is_err() {
+        if failed || self.tell_keys().await.is_err() {
             swept.failed = swept.failed.saturating_add(1);
         }
     }
 
-    /// Tells the log of every key destroyed since; telling twice is once.
-    async fn tell_destroyed(&self, since: UtcDateTime) -> Result<(), Error> {
-        for key in self.parts().keys.destroyed_since(since).await? {
-            let id = key.key.as_uuid();
-            let event = Event::new(
-                EventId::from_uuid(uuid::Uuid::new_v5(
-                    &id,
-                    Action::KeyDestroyed.name().as_bytes(),
-                )),
-                key.destroyed_at,
-                ActorContext::service("keys"),
-                Action::KeyDestroyed,
-                Target::operator("key", ItemId::from(id)),
-                Outcome::Ok,
-            );
-            self.parts().sink.emit(event).await?;
+    /// Tells the log what happened to keys, unwraps included; telling twice is once.
+    // clause: Q-16
+    async fn tell_keys(&self) -> Result<(), Error> {
+        let (keys, sink) = (&self.parts().keys, &self.parts().sink);
+        loop {
+            let waiting = keys.events(BATCH).await?;
+            let mut told = Vec::with_capacity(waiting.len());
+            for event in &waiting {
+                told.push(sink.emit(event.to_event()).await?);
+            }
+            keys.settle_events(&told).await?;
+            // telling may itself need a key: what that adds is told by the next sweep
+            if u32::try_from(waiting.len()).is_ok_and(|count| count < BATCH) {
+                return Ok(());
+            }
         }
-        Ok(())
     }
 
     /// Tells the log that a backup failed; other work is silent, since nothing was promised of it

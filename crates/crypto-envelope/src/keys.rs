@@ -505,3 +505,6 @@ impl From<RootRecord> for KeyRecordInfo {
         }
     }
 }
+
+#[cfg(feature = "token")]
+mod index;

@@ -44,6 +44,7 @@
 //! - `pkcs11`: KEKs that never leave a PKCS#11 module (on Unix).
 //! - `testing`: suites for implementors of [`store::KeyStore`] and [`backend::KekBackend`], and the
 //!   adversary's view of the keys.
+//! - `token`: sealed fields are found by their value.
 //! - `transit`: TLS 1.2 and 1.3 for servers and clients, and a probe (P-09, P-10, P-11, Q-12, R-10).
 #![forbid(unsafe_code)]
 
@@ -68,6 +69,8 @@ mod state;
 pub mod store;
 #[cfg(feature = "testing")]
 pub mod testing;
+#[cfg(feature = "token")]
+pub mod token;
 #[cfg(feature = "transit")]
 pub mod transit;
 mod unlocked;

@@ -117,6 +117,19 @@ impl Unlocked {
         begun.or(Err(KeyError::NotAuthentic))
     }
 
+    /// HMAC-SHA-256 under the root of an index, which serves nothing else.
+    #[cfg(feature = "token")]
+    pub(crate) fn mac(&self, message: &[u8]) -> Result<ring::hmac::Tag, KeyError> {
+        use ring::hmac::{HMAC_SHA256, Key, sign};
+
+        self.check()?;
+        if self.lease.purpose != Purpose::Index {
+            return Err(KeyError::NoSuchRoot);
+        }
+        let key = Key::new(HMAC_SHA256, self.lease.root.expose());
+        Ok(sign(&key, message))
+    }
+
     /// Whether the root may be used now.
     pub(crate) fn check(&self) -> Result<(), KeyError> {
         self.terms.check(&self.lease)

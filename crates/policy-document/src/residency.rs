@@ -29,8 +29,10 @@ pub struct Residency {
     pub stores: Vec<Name>,
     /// It stays at least so many whole days, if nobody waives a floor; 0 when it may go at once.
     pub min_days: u32,
-    /// It is gone after so many days; `None` when nothing says so.
+    /// It is gone after so many days, a part of a day counted as a day; `None` when nothing says so.
     pub max_days: Option<u32>,
+    /// The same to the second, as elapsed time: `PT10S` where `max_days` is 1.
+    pub max: Option<Period>,
     /// What declared tolerances change.
     pub tolerance: Tolerance,
     /// The clauses that give both figures, ascending.
@@ -58,8 +60,54 @@ impl std::fmt::Display for Tolerance {
     }
 }
 
+impl Residency {
+    /// How long it stays, in words: whole days, or the exact length of less than a day.
+    #[must_use]
+    pub fn stays(&self) -> String {
+        if let Some(most) = self.less_than_a_day() {
+            return format!("at most {most}");
+        }
+        match (self.min_days, self.max_days) {
+            (least, Some(most)) if least == most => in_words(most),
+            (0, Some(most)) => format!("at most {}", in_words(most)),
+            (least, Some(most)) => format!("{least} to {}", in_words(most)),
+            (0, None) => "nothing says how long".to_owned(),
+            (least, None) => {
+                format!(
+                    "at least {}, and nothing says when it goes",
+                    in_words(least)
+                )
+            }
+        }
+    }
+
+    /// The longest stay where it is shorter than a day, which whole days say wrongly.
+    #[must_use]
+    pub fn less_than_a_day(&self) -> Option<Period> {
+        let is_less = |most: &Period| most.as_secs().is_some_and(|secs| secs < SECS_PER_DAY);
+        self.max.filter(is_less)
+    }
+}
+
+fn in_words(days: u32) -> String {
+    match days {
+        1 => "1 day".to_owned(),
+        days => format!("{days} days"),
+    }
+}
+
+const SECS_PER_DAY: u64 = 86_400;
+
 /// What stays equal between stores of one row.
-type Stay = (Action, u32, Option<u32>, (Period, Period), Vec<ClauseId>);
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Stay {
+    to: Action,
+    min_days: u32,
+    max_days: Option<u32>,
+    max: Option<Period>,
+    tolerance: Tolerance,
+    clauses: Vec<ClauseId>,
+}
 
 impl Document {
     /// How long data of each class stays in each store, in the order of [`Lifecycle::ALL`]; stores
@@ -112,7 +160,14 @@ impl Document {
                 }
             }
             rows.extend(groups.into_iter().map(|(stay, stores)| {
-                let (to, min_days, max_days, (more, less), clauses) = stay;
+                let Stay {
+                    to,
+                    min_days,
+                    max_days,
+                    max,
+                    tolerance,
+                    clauses,
+                } = stay;
                 Residency {
                     class: class.clone(),
                     lifecycle,
@@ -121,7 +176,8 @@ impl Document {
                     stores,
                     min_days,
                     max_days,
-                    tolerance: Tolerance { more, less },
+                    max,
+                    tolerance,
                     clauses,
                 }
             }));
@@ -228,11 +284,14 @@ fn stay(calendar: &Calendar, network: &Network, (from, to): (Action, Action)) ->
     if clauses.is_empty() {
         return None;
     }
-    Some((
+    let most = strict.most.as_ref().map(|way| way.secs.max(0));
+    let most = most.and_then(|secs| u64::try_from(secs).ok());
+    Some(Stay {
         to,
-        strict.min_days().map_or(0, days),
-        strict.max_days().map(days),
-        (more, less),
+        min_days: strict.min_days().map_or(0, days),
+        max_days: strict.max_days().map(days),
+        max: most.map(Period::seconds),
+        tolerance: Tolerance { more, less },
         clauses,
-    ))
+    })
 }

@@ -22,14 +22,12 @@ mod table {
         let line = |row: &policy_document::Residency| {
             let stores: Vec<_> = row.stores.iter().map(ToString::to_string).collect();
             let clauses: Vec<_> = row.clauses.iter().map(ToString::to_string).collect();
-            let max = row.max_days.map_or("-".to_owned(), |days| days.to_string());
             format!(
-                "{} {} {} {}..{} {} [{}]\n",
+                "{} {} {}: {}; tolerance {} [{}]\n",
                 row.class,
                 row.from,
                 stores.join("+"),
-                row.min_days,
-                max,
+                row.stays(),
                 row.tolerance,
                 clauses.join(" ")
             )
@@ -138,9 +136,35 @@ fn without_a_ceiling_nothing_says_when_it_is_gone() {
     let rows: Vec<_> = rows
         .iter()
         .filter(|row| row.from == Action::DatabaseDeleted)
-        .map(|row| (row.min_days, row.max_days))
+        .map(|row| (row.min_days, row.max_days, row.stays()))
         .collect();
-    assert_eq!(rows, [(30, None), (211, None)]);
+    let without_end = |days| format!("at least {days} days, and nothing says when it goes");
+    assert_eq!(
+        rows,
+        [(30, None, without_end(30)), (211, None, without_end(211))]
+    );
+}
+
+// clause: Q-24
+#[test]
+fn a_stay_below_a_day_is_told_to_the_second_and_one_of_a_day_in_days() {
+    let store = "[[class]]\nid = \"image\"\n\n[[store]]\nid = \"objects\"\nkind = \"object\"\n\
+                 classes = [\"image\"]\nerase = []\n";
+    let stays = |max: &str| {
+        let bound = format!(
+            "bound = {{ from = \"object.deleted\", to = \"object.unreachable\", max = \"{max}\" }}"
+        );
+        let clauses = [("A-01", "ceiling", bound.as_str())];
+        let document = Document::parse(&page::policy("\"UTC\"", &clauses, store)).unwrap();
+        let row = document.residency().remove(0);
+        (row.max_days, row.stays())
+    };
+    let said = |days, words: &str| (Some(days), words.to_owned());
+    assert_eq!(stays("PT10S"), said(1, "at most PT10S"));
+    assert_eq!(stays("PT23H59M59S"), said(1, "at most PT23H59M59S"));
+    assert_eq!(stays("PT24H"), said(1, "at most 1 day"));
+    assert_eq!(stays("PT24H1S"), said(2, "at most 2 days"));
+    assert_eq!(stays("PT0S"), said(0, "at most PT0S"));
 }
 
 #[test]

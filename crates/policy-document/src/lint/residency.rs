@@ -35,9 +35,7 @@ fn unstated(linter: &Linter<'_>, all: &[Promise<'_>], clause: &Clause) -> Option
             .filter_map(|end| longest(linter, all, other, *end))
             .next()
         {
-            message.push_str(&format!(
-                "; counted from {other} it lasts up to {stay} days"
-            ));
+            message.push_str(&format!("; counted from {other} it lasts {stay} days"));
         }
     }
     let answer = linter.declared_where(&[clause.id], |name, _| name == "from");

@@ -102,6 +102,9 @@ pub(super) fn residency(report: &DocumentReport) -> String {
 }
 
 fn days(one: &Residency) -> String {
+    if let Some(most) = one.less_than_a_day() {
+        return format!("at most {most}, less than 1 d");
+    }
     match one.max_days {
         None => format!("at least {} d, without an end", one.min_days),
         Some(max) if max == one.min_days => format!("{max} d"),

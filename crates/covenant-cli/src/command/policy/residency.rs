@@ -35,15 +35,20 @@ impl Residency {
             &format!("{}, {}", document.id(), document.vendor()),
         );
         if stays.is_empty() {
-            text.row("residency", "no promise says how long anything stays");
+            let why = if document.stores().is_empty() {
+                "the policy file has no [[store]] in which anything could stay"
+            } else {
+                "no promise says how long anything stays"
+            };
+            text.row("residency", why);
         }
         for stay in &stays {
             text.gap();
-            text.line(&format!("{}, {}", stay.class, stay.lifecycle));
-            text.row("  stores", &words(&stay.stores));
+            text.line(&format!("{} in {}", stay.class, words(&stay.stores)));
+            text.row("  course", stay.lifecycle.name());
             text.row("  from", stay.from.name());
             text.row("  to", stay.to.name());
-            text.row("  stays", &days(stay));
+            text.row("  stays", &stay.stays());
             text.row("  tolerance", &stay.tolerance.to_string());
             text.row("  clauses", &words(&stay.clauses));
         }
@@ -68,16 +73,6 @@ fn unknown(class: &Name, known: &BTreeSet<&Name>) -> Failure {
         format!("it has {}", known.join(", "))
     };
     Failure::usage(format!("the document has no class {class} ({known})"))
-}
-
-fn days(stay: &Stay) -> String {
-    match (stay.min_days, stay.max_days) {
-        (least, Some(most)) if least == most => format!("{most} days"),
-        (0, Some(most)) => format!("at most {most} days"),
-        (least, Some(most)) => format!("{least} to {most} days"),
-        (0, None) => "nothing says how long".to_owned(),
-        (least, None) => format!("at least {least} days, and nothing says when it goes"),
-    }
 }
 
 /// Classes of which no store has an end.
@@ -107,6 +102,8 @@ fn object(stay: &Stay) -> Value {
         "stores": stay.stores.iter().map(ToString::to_string).collect::<Vec<_>>(),
         "min_days": stay.min_days,
         "max_days": stay.max_days,
+        "max": stay.max.map(|most| most.to_string()),
+        "stays": stay.stays(),
         "tolerance": {
             "more": stay.tolerance.more.to_string(),
             "less": stay.tolerance.less.to_string(),

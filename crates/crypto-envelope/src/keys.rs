@@ -2,6 +2,7 @@
 //! unlocked and destroyed here, and nowhere else.
 
 mod administer;
+mod check;
 mod destroy;
 mod erase;
 mod mint;
@@ -36,6 +37,7 @@ use crate::unlocked::Unlocked;
 use crate::window::{KeyExpiry, PendingWindow};
 use crate::wrapped::{WrappedKey, wrap_context};
 
+pub use check::{Checked, KeyFault};
 pub use destroy::{DestroyedKey, PLAN_WAIT_DAYS_MIN};
 #[cfg(feature = "testing")]
 pub use erase::SurvivingRoot;

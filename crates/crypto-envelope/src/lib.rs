@@ -86,7 +86,8 @@ pub use group::{EPOCH_NAME_LEN_BYTES_MAX, EpochName, GroupName, GroupNameError};
 #[cfg(feature = "testing")]
 pub use keys::SurvivingRoot;
 pub use keys::{
-    DestroyedKey, KeyRecordInfo, Keys, KeysOptions, OwnFiles, PLAN_WAIT_DAYS_MIN, TenantRoots,
+    Checked, DestroyedKey, KeyFault, KeyRecordInfo, Keys, KeysOptions, OwnFiles,
+    PLAN_WAIT_DAYS_MIN, TenantRoots,
 };
 pub use service::{DataKey, KeyFuture, KeyService, Rewrap, WrapContext, WrapInfo};
 pub use state::{Dueness, KeyState, Refused, Standing, Step, Trust, Verb};

@@ -1,5 +1,6 @@
 //! The sub-commands.
 
+mod keys;
 mod policy;
 mod tls;
 mod verify;
@@ -8,6 +9,8 @@ use crate::output::{Failure, Report};
 
 #[derive(Debug, clap::Subcommand)]
 pub(crate) enum Command {
+    /// Administers keys: lists, switches, rotates and destroys them, every call on record.
+    Keys(keys::Keys),
     /// Reads policy files: what a page promises, as data.
     #[command(subcommand)]
     Policy(policy::Policy),
@@ -21,6 +24,7 @@ pub(crate) enum Command {
 impl Command {
     pub(crate) fn run(self) -> Result<Report, Failure> {
         match self {
+            Self::Keys(keys) => keys.run(),
             Self::Policy(policy) => policy.run(),
             Self::Tls(tls) => tls.run(),
             Self::Verify(verify) => verify.run(),

@@ -19,6 +19,9 @@ pub(crate) const UNREACHABLE: u8 = 3;
 /// Refused, or not authentic.
 pub(crate) const REFUSED: u8 = 4;
 
+/// Of `covenant keys` only: the key store is damaged, or was put back and not replayed.
+pub(crate) const DAMAGED: u8 = 5;
+
 /// How a report is printed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Format {
@@ -76,6 +79,14 @@ impl Failure {
     pub(crate) fn found(line: impl Into<String>) -> Self {
         Self {
             code: FALSE,
+            lines: vec![line.into()],
+        }
+    }
+
+    /// The key store cannot be used as it is.
+    pub(crate) fn damaged(line: impl Into<String>) -> Self {
+        Self {
+            code: DAMAGED,
             lines: vec![line.into()],
         }
     }

@@ -284,7 +284,7 @@ impl OpenBlob {
     pub(crate) fn open(
         &self,
         at: u64,
-        sealed: &mut [u8],
+        sealed: &[u8],
         out: &mut Secret<Vec<u8>>,
     ) -> Result<(), NotAuthentic> {
         let at = at.checked_sub(PREFIX).ok_or(NotAuthentic)?;
@@ -345,12 +345,12 @@ impl<S: RangeSource> BlobReader<S> {
             return Ok(out);
         }
         let read = self.source.read(sealed.clone()).await;
-        let mut bytes = read.map_err(BlobError::Source)?.bytes;
+        let bytes = read.map_err(BlobError::Source)?.bytes;
         let wanted = sealed.end.saturating_sub(sealed.start);
         if u64::try_from(bytes.len()).ok() != Some(wanted) {
             return Err(NotAuthentic.into());
         }
-        self.blob.open(sealed.start, &mut bytes, &mut out)?;
+        self.blob.open(sealed.start, &bytes, &mut out)?;
         cut(&mut out, &range);
         Ok(out)
     }

@@ -22,8 +22,7 @@ fn in_chunks(root: &[u8; 32], context: &[u8], sealed: &[u8]) -> Option<(Vec<u8>,
         .get(HEADER_LEN_BYTES..)?
         .chunks(SEALED_CHUNK_LEN_BYTES)
     {
-        let mut chunk = chunk.to_vec();
-        if opening.open(at, &mut chunk, &mut plain).is_err() {
+        if opening.open(at, chunk, &mut plain).is_err() {
             return Some((plain.expose().clone(), false));
         }
         at += u64::try_from(chunk.len()).ok()?;

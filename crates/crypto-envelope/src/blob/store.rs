@@ -100,9 +100,9 @@ impl SealedStore {
         let last = blob.last_chunk();
         let options = pinned(meta, last.clone());
         let got = self.inner.get_opts(location, options).await?;
-        let mut sealed = got.bytes().await?.to_vec();
+        let sealed = got.bytes().await?;
         let mut plain = Secret::new(Vec::new());
-        let opened = blob.open(last.start, &mut sealed, &mut plain);
+        let opened = blob.open(last.start, &sealed, &mut plain);
         let wanted = last.end.saturating_sub(last.start);
         let whole = u64::try_from(sealed.len()) == Ok(wanted);
         opened

@@ -89,7 +89,7 @@ impl Opening {
     }
 
     /// Opens whole chunks that begin at this byte of the message, as [`Opening::sealed_range`] gave
-    /// it, and appends what they hold. The buffer of the sealed bytes is overwritten.
+    /// it, and appends what they hold.
     ///
     /// # Errors
     /// [`NotAuthentic`] for bytes that are not those chunks; what came before is in `out`, and
@@ -97,7 +97,7 @@ impl Opening {
     pub fn open(
         &self,
         at: u64,
-        sealed: &mut [u8],
+        sealed: &[u8],
         out: &mut Secret<Vec<u8>>,
     ) -> Result<(), NotAuthentic> {
         let from = at.checked_sub(HEADER).ok_or(NotAuthentic)?;
@@ -110,13 +110,21 @@ impl Opening {
         if end > self.sealed_len {
             return Err(NotAuthentic);
         }
-        for (number, chunk) in (first..).zip(sealed.chunks_mut(SEALED_CHUNK_LEN_BYTES)) {
-            let opened = self
-                .message
-                .key
-                .open_in_place(self.message.nonce(number), Aad::empty(), chunk)
-                .or(Err(NotAuthentic))?;
-            out.expose_mut().extend_from_slice(opened);
+        let out = out.expose_mut();
+        out.reserve(sealed.len());
+        for (number, chunk) in (first..).zip(sealed.chunks(SEALED_CHUNK_LEN_BYTES)) {
+            // copied once, to where it is opened and stays
+            let start = out.len();
+            out.extend_from_slice(chunk);
+            let nonce = self.message.nonce(number);
+            let part = out.get_mut(start..).ok_or(NotAuthentic)?;
+            let opened = self.message.key.open_in_place(nonce, Aad::empty(), part);
+            let len = opened.as_ref().map_or(0, |opened| opened.len());
+            let failed = opened.is_err();
+            out.truncate(start.saturating_add(len));
+            if failed {
+                return Err(NotAuthentic);
+            }
         }
         Ok(())
     }

@@ -72,9 +72,9 @@ impl Pieces {
         }
         self.blob.recheck().await.map_err(told)?;
         let rest = self.arrived.split_off(wanted);
-        let mut sealed = std::mem::replace(&mut self.arrived, rest);
+        let sealed = std::mem::replace(&mut self.arrived, rest);
         let mut plain = Secret::new(Vec::with_capacity(wanted));
-        let opened = self.blob.open(self.at, &mut sealed, &mut plain);
+        let opened = self.blob.open(self.at, &sealed, &mut plain);
         opened.map_err(|error| told(error.into()))?;
         self.at = self
             .at

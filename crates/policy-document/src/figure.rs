@@ -62,6 +62,8 @@ pub struct Declared {
     pub value: DeclaredValue,
     /// Why this one, in words.
     pub why: String,
+    /// Words of the page that it gives a meaning, of those in the clause's `hedges`.
+    pub answers: BTreeSet<Token>,
 }
 
 /// The value of a declared figure.

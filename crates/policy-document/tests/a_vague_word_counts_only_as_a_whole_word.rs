@@ -128,9 +128,9 @@ fn a_word_that_is_named_and_not_on_the_line_is_told() -> Result<(), Failure> {
 }
 
 #[test]
-fn a_declared_figure_answers_and_a_tolerance_does_not() -> Result<(), Failure> {
+fn a_declared_figure_answers_the_words_it_is_declared_for_and_no_other() -> Result<(), Failure> {
     let word = "hedges = [\"rapid\"]\nmodality = \"ceiling\"\n[clause.bound]\nof = \"took\"\nto = \"restore.drilled\"\n";
-    let max = "[clause.declared]\nmax = { period = \"PT4H\", why = \"measured\" }\n";
+    let max = "[clause.declared]\nmax = { period = \"PT4H\", why = \"measured\", answers = [\"rapid\"] }\n";
     let answered = |rest: &str| -> Result<Option<Answered>, Failure> {
         let all = one("Line.\n", rest)?.lint(TODAY);
         let vague = all.into_iter().find(|f| f.code == FindingCode::Vague);
@@ -139,10 +139,20 @@ fn a_declared_figure_answers_and_a_tolerance_does_not() -> Result<(), Failure> {
     let found = answered(&format!("{word}{max}"))?;
     let shown = found.map(|answered| answered.to_string());
     assert_eq!(shown.as_deref(), Some("declared on A-01: max = PT4H"));
-    let late =
-        "max = \"PT4H\"\n[clause.declared]\nlate = { period = \"PT1H\", why = \"a sweep\" }\n";
-    assert_eq!(answered(&format!("{word}{late}"))?, None);
-    let nobody = "kind = \"organisational\"\nhedges = [\"rapid\"]\n[clause.declared]\ncap = { count = 8, why = \"few\" }\n";
+    let other = max.replace(", answers = [\"rapid\"]", "");
+    assert_eq!(answered(&format!("{word}{other}"))?, None);
+    // of two words on a line each needs a figure
+    let two = word.replace("[\"rapid\"]", "[\"rapid\", \"small\"]");
+    assert_eq!(answered(&format!("{two}{max}"))?, None);
+    let cap = "cap = { count = 8, why = \"few\", answers = [\"small\"] }\n";
+    let shown = answered(&format!("{two}{max}{cap}"))?.map(|answered| answered.to_string());
+    assert_eq!(shown.as_deref(), Some("declared on A-01: max = PT4H"));
+    // a word that the clause does not name
+    let idle = max.replace("\"rapid\"", "\"secure\"");
+    let refused = one("Line.\n", &format!("{word}{idle}")).unwrap_err();
+    let why = "a declared figure answers only words that the clause names in hedges";
+    assert!(refused.to_string().contains(why), "{refused}");
+    let nobody = "kind = \"organisational\"\nhedges = [\"rapid\"]\n[clause.declared]\ncap = { count = 8, why = \"few\", answers = [\"rapid\"] }\n";
     assert_eq!(answered(nobody)?, None);
     Ok(())
 }

@@ -191,7 +191,7 @@ fn values_that_cannot_be_are_refused() -> Outcome {
             "kind = \"technical\"",
             "attests = \"a\"\nkind = \"technical\"",
         ),
-        ("crates = [\"retention-policy\"]", "crates = []"),
+        ("count = 8", "count = 8\nanswers = \"small\""),
         (
             "crates = [\"retention-policy\"]",
             "crates = [\"retention\"]",

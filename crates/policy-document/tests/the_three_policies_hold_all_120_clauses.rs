@@ -427,6 +427,20 @@ fn what_is_declared_is_not_taken_for_stated() -> Result<(), Failure> {
 }
 
 #[test]
+fn what_is_proven_names_the_crates_that_keep_it() -> Result<(), Failure> {
+    for document in documents()? {
+        for clause in document
+            .clauses()
+            .iter()
+            .filter(|clause| clause.is_proven())
+        {
+            assert!(!clause.crates.is_empty(), "{}", clause.id);
+        }
+    }
+    Ok(())
+}
+
+#[test]
 fn every_scenario_and_every_sabotage_is_named_by_a_clause() -> Result<(), Failure> {
     let documents = documents()?;
     let clauses = || documents.iter().flat_map(Document::clauses);

@@ -6,8 +6,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::{Finding, FindingCode, Linter};
-use crate::{Clause, IgnoreReason};
+use super::{Answered, Finding, FindingCode, Linter};
+use crate::{Clause, IgnoreReason, Token};
 
 /// Words that promise without a figure.
 const VAGUE: &[&str] = &[
@@ -51,9 +51,6 @@ const OVER_CLAIMS: &[(&str, &str)] = &[
     ),
     ("unbreakable", "no measure is"),
 ];
-
-/// Names of declared figures that give a tolerance or a start, and no vague word its meaning.
-const NO_MEANING: &[&str] = &["early", "from", "late"];
 
 /// `page` holds the lines of the source, where it is at hand.
 pub(super) fn findings(linter: &Linter<'_>, page: Option<&[&[u8]]>) -> Vec<Finding> {
@@ -134,12 +131,24 @@ fn words_without_figure(
             complain(&mut message, unnamed, "not named in hedges");
             complain(&mut message, absent, "named in hedges and not on the line");
         }
-        let proven = clauses.iter().filter(|clause| clause.is_proven());
-        let proven: Vec<_> = proven.map(|clause| clause.id).collect();
-        let answered = linter.declared_where(&proven, |name, _| !NO_MEANING.contains(&name));
+        let answered = meaning(linter, clauses, &words);
         let ids = clauses.iter().map(|clause| clause.id);
         found.push(Finding::new(code, ids, [number], message).with_answer(answered));
     }
+}
+
+/// The figure that gives the first of the words its meaning, where each of them has one: declared
+/// for that word, on a clause of the line that is proven.
+fn meaning(linter: &Linter<'_>, clauses: &[&Clause], words: &[&String]) -> Option<Answered> {
+    let proven = clauses.iter().filter(|clause| clause.is_proven());
+    let proven: Vec<_> = proven.map(|clause| clause.id).collect();
+    let of = |word: &str| {
+        let is_meant = |answered: &Token| answered.as_str().eq_ignore_ascii_case(word);
+        linter.declared_where(&proven, |_, figure| figure.answers.iter().any(is_meant))
+    };
+    let mut each = words.iter().map(|word| of(word));
+    let first = each.next()??;
+    each.all(|answered| answered.is_some()).then_some(first)
 }
 
 fn complain<'w>(message: &mut String, words: impl Iterator<Item = &'w String>, what: &str) {

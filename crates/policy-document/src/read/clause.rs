@@ -51,8 +51,7 @@ pub(super) fn clause(
         Some(_) => fields.required("modality", errors),
     };
     let modality = modality.map(|v| value::word(v, Modality::ALL, Modality::name, errors));
-    let crates = fields.required("crates", errors);
-    let crates = crates.and_then(|v| {
+    let crates = fields.optional("crates").map(|v| {
         let has = |name: &str| CRATES.contains(&name);
         value::distinct(v, errors, |v, errors| {
             known(v, "crate", ErrorKind::Unknown, has, errors)
@@ -92,7 +91,7 @@ pub(super) fn clause(
         says: says?,
         kind: kind?,
         modality: transpose(modality)?,
-        crates: crates?,
+        crates: or_default(crates)?,
         heading: or_default(heading)?,
         hedges: hedges?,
         denies: denies?,
@@ -248,6 +247,7 @@ fn declared_entry(name: &str, table: Value<'_>, errors: &mut Errors<'_>) -> Opti
     let why = fields
         .required("why", errors)
         .and_then(|v| value::words(v, errors));
+    let answers = tokens(fields.optional("answers"), errors);
     fields.finish(errors);
     let found = [
         period.map(DeclaredValue::Period),
@@ -261,6 +261,7 @@ fn declared_entry(name: &str, table: Value<'_>, errors: &mut Errors<'_>) -> Opti
     Some(Declared {
         value: value?,
         why: why?,
+        answers: answers?,
     })
 }
 

@@ -59,8 +59,9 @@ fn kind(clause: &Clause) -> Vec<&'static str> {
     if !clause.alternatives.is_empty() && clause.bound.is_none() {
         wrong.push("an alternative is another way to read a bound, and there is none");
     }
-    if clause.is_proven() && clause.crates.is_empty() {
-        wrong.push("a clause with a technical part names the crates that keep it");
+    let mut answered = clause.declared.values().flat_map(|d| &d.answers);
+    if !answered.all(|word| clause.hedges.contains(word)) {
+        wrong.push("a declared figure answers only words that the clause names in hedges");
     }
     wrong
 }

@@ -4,6 +4,7 @@
 use std::process::ExitCode;
 use std::time::Instant;
 
+use crate::outside::OUTSIDE;
 use crate::process::{self, Fault, cargo, command, exists, found, output, root};
 use crate::{bench, citations, docs, fuzz, layers, lint, test, tidy};
 
@@ -74,18 +75,19 @@ fn disk() -> String {
 
 fn fmt() -> Result<(), Fault> {
     process::run(cargo().args(["fmt", "--all", "--check"]))?;
-    for manifest in ["fuzz/Cargo.toml", test::OUTSIDE] {
-        process::run(cargo().args(["fmt", "--check", "--manifest-path", manifest]))?;
+    for (manifest, _) in apart() {
+        process::run(cargo().args(["fmt", "--check", "--manifest-path", &manifest]))?;
     }
     Ok(())
 }
 
 /// Every lock file names what the manifests ask for, so that a build of a fresh clone changes none.
 fn lock() -> Result<(), Fault> {
-    for manifest in ["Cargo.toml", "fuzz/Cargo.toml", test::OUTSIDE] {
+    let manifests = apart().into_iter().map(|(manifest, _)| manifest);
+    for manifest in ["Cargo.toml".to_owned()].into_iter().chain(manifests) {
         let mut metadata = cargo();
         metadata.args(["metadata", "--locked", "--format-version", "1"]);
-        output(metadata.args(["--manifest-path", manifest]))?;
+        output(metadata.args(["--manifest-path", &manifest]))?;
     }
     Ok(())
 }
@@ -110,13 +112,9 @@ fn clippy() -> Result<(), Fault> {
             )?;
         }
     }
-    let apart = [
-        ("fuzz/Cargo.toml", "target/fuzz"),
-        (test::OUTSIDE, "target/acme-notes"),
-    ];
-    for (manifest, folder) in apart {
+    for (manifest, folder) in apart() {
         let mut clippy = cargo();
-        clippy.args(["clippy", "--quiet", "--manifest-path", manifest]);
+        clippy.args(["clippy", "--quiet", "--manifest-path", &manifest]);
         clippy.arg("--all-targets");
         clippy.arg("--target-dir").arg(root().join(folder));
         keep(
@@ -199,6 +197,13 @@ fn package() -> Result<(), Fault> {
         "covenant-core",
     ]);
     process::run(&mut package)
+}
+
+/// The manifest of each package outside the workspace, and where it is built.
+fn apart() -> Vec<(String, String)> {
+    let fuzz = ("fuzz/Cargo.toml".to_owned(), "target/fuzz".to_owned());
+    let outside = OUTSIDE.iter().map(|o| (o.manifest(), o.target()));
+    std::iter::once(fuzz).chain(outside).collect()
 }
 
 /// The workspace's packages.

@@ -5,8 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
 
+use crate::outside::{OUTSIDE, Outside};
 use crate::process::{Fault, cargo, found, output, root};
-use crate::test::OUTSIDE;
 
 /// Normal dependencies on the workspace that each package may have (DESIGN.md, crates and arrows).
 const ALLOWED: &[(&str, &[&str])] = &[
@@ -124,12 +124,6 @@ const WRAPPERS: &[(&str, &[&str])] = &[
 /// Most packages in the tree of a default build (`cargo tree -e normal`), ours included.
 const TREE_MAX: &[(&str, usize)] = &[("retention-policy", 20), ("covenant-core", 20)];
 
-/// Most packages in the tree of an integrator that tests a service of its own with the kit,
-/// development and build dependencies included.
-const INTEGRATOR_TREE_MAX: usize = 70;
-/// What an integrator's tree must not hold: its system is not ours.
-const INTEGRATOR_WITHOUT: &[&str] = &["covenant", "sql-store", "sqlx", "object_store"];
-
 /// What cargo metadata says of one workspace package, as far as this check reads it.
 #[derive(Debug, Default, Clone)]
 pub(crate) struct Package {
@@ -149,7 +143,9 @@ pub(crate) fn run() -> Result<(), Fault> {
     let packages = packages()?;
     let mut findings = check(&packages);
     findings.extend(trees()?);
-    findings.extend(integrator()?);
+    for outside in OUTSIDE {
+        findings.extend(outside_tree(outside)?);
+    }
     found(findings)
 }
 
@@ -256,30 +252,35 @@ fn trees() -> Result<Vec<String>, Fault> {
     Ok(findings)
 }
 
-/// The tree of the example outside the workspace, which is what an integrator pays for the kit.
-fn integrator() -> Result<Vec<String>, Fault> {
+/// The tree of a package outside the workspace, which is what an integrator pays.
+fn outside_tree(outside: &Outside) -> Result<Vec<String>, Fault> {
     let mut tree = cargo();
     tree.args(["tree", "--locked", "--prefix", "none"]);
-    let text = output(tree.args(["--manifest-path", OUTSIDE]))?;
-    Ok(too_much(&text))
+    let text = output(tree.args(["--manifest-path", &outside.manifest()]))?;
+    Ok(too_much(outside, &text))
 }
 
-fn too_much(tree: &str) -> Vec<String> {
+fn too_much(outside: &Outside, tree: &str) -> Vec<String> {
+    let Outside {
+        name,
+        tree_max,
+        without,
+    } = outside;
     let crates: BTreeSet<&str> = tree
         .lines()
         .filter_map(|line| line.split(" (").next())
         .collect();
     let mut findings = Vec::new();
-    if crates.len() > INTEGRATOR_TREE_MAX {
+    if crates.len() > *tree_max {
         findings.push(format!(
-            "{OUTSIDE}: {} crates in its tree, at most {INTEGRATOR_TREE_MAX}",
+            "{name}: {} crates in its tree, at most {tree_max}",
             crates.len()
         ));
     }
-    for foreign in INTEGRATOR_WITHOUT {
+    for foreign in *without {
         let is = |line: &&&str| line.split(' ').next() == Some(*foreign);
         if crates.iter().any(|line| is(&line)) {
-            findings.push(format!("{OUTSIDE}: builds {foreign}"));
+            findings.push(format!("{name}: builds {foreign}"));
         }
     }
     findings
@@ -378,17 +379,21 @@ mod tests {
 
     #[test]
     fn an_integrators_tree_has_a_cap_and_does_not_hold_our_system() {
+        let outside = Outside {
+            name: "acme",
+            tree_max: 2,
+            without: &["covenant"],
+        };
+        let check = |tree| too_much(&outside, tree);
+        let sound = "acme v0.0.0 (/x)\nserde v1.0.0\nserde v1.0.0 (*)\n";
+        assert_eq!(check(sound), Vec::<String>::new());
         assert_eq!(
-            too_much("acme v0.0.0 (/x)\nserde v1.0.0\n"),
-            Vec::<String>::new()
+            check("acme v0.0.0 (/x)\nserde v1.0.0\ntime v0.3.0\n"),
+            ["acme: 3 crates in its tree, at most 2"]
         );
-        let many: String = (0..=INTEGRATOR_TREE_MAX)
-            .map(|number| format!("crate-{number} v1.0.0\n"))
-            .collect();
-        assert_eq!(too_much(&many).len(), 1);
         assert_eq!(
-            too_much("covenant v0.1.0 (/x)\ncovenant-core v0.1.0 (/y)\n"),
-            [format!("{OUTSIDE}: builds covenant")]
+            check("covenant v0.1.0 (/x)\ncovenant-core v0.1.0 (/y)\n"),
+            ["acme: builds covenant"]
         );
     }
 

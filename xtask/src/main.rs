@@ -17,6 +17,7 @@ mod fuzz;
 mod layers;
 mod lint;
 mod oracles;
+mod outside;
 mod process;
 mod servers;
 mod test;

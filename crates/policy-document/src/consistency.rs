@@ -27,6 +27,8 @@ pub(crate) struct Conflict {
     pub(crate) others: Vec<String>,
     /// When it is first so, if it is only on some dates.
     pub(crate) when: Option<When>,
+    /// Whether another way to read the same promises keeps them all.
+    kept_otherwise: bool,
 }
 
 /// The dates of a conflict on some dates only.
@@ -71,6 +73,7 @@ impl Conflict {
             clauses,
             others,
             when,
+            kept_otherwise: false,
         })
     }
 
@@ -81,13 +84,18 @@ impl Conflict {
 
     /// When it is so, in words.
     pub(crate) fn dates(&self) -> String {
-        self.when.as_ref().map_or_else(
+        let dates = self.when.as_ref().map_or_else(
             || "on every date".to_owned(),
             |when| {
                 let When { date, root, days } = when;
                 format!("first when {root} is on {date}, on {days} of {CYCLE_DAYS} days")
             },
-        )
+        );
+        if self.kept_otherwise {
+            format!("{dates}, in one of the ways to read days and zones")
+        } else {
+            dates
+        }
     }
 
     /// What conflicts, in words.
@@ -215,6 +223,7 @@ fn readings(calendar: &Calendar, document: &Document, network: &Network) -> Opti
     }
     // what holds in one reading but not in another does not fail always
     worst.map(|mut conflict| {
+        conflict.kept_otherwise = kept > 0;
         if kept > 0 && conflict.code == FindingCode::ContradictionAlways {
             conflict.code = FindingCode::ContradictionSomeDates;
         }

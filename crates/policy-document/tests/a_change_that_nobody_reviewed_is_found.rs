@@ -301,3 +301,40 @@ fn the_three_policies_are_as_they_were_blessed() -> Outcome {
     }
     Ok(())
 }
+
+// clause: P-33, P-67
+#[test]
+fn lines_in_another_order_are_other_lines() -> Outcome {
+    let text = include_str!("../../../policies/prodb.toml");
+    let before = document(text)?;
+    let clause = before.clause(&"P-33".parse()?)?;
+    let digests: Vec<String> = clause
+        .lines
+        .iter()
+        .map(|line| line.digest.to_string())
+        .collect();
+    let (first, second) = (&digests[0], &digests[1]);
+    let swapped = text.replace(first, "@").replace(second, first);
+    let after = document(&swapped.replace('@', second))?;
+    let found = Lock::of(&before, date!(2026 - 11 - 22)).compare(&after);
+    let changes: Vec<_> = found
+        .iter()
+        .map(|one| (one.clause.to_string(), &one.change))
+        .collect();
+    assert_eq!(changes, [("P-33".to_owned(), &LockChange::Line)]);
+    Ok(())
+}
+
+#[test]
+fn of_two_reviews_the_last_one_speaks() -> Outcome {
+    let text = changed("max = \"PT4H\"", "max = \"PT8H\"")?;
+    let again = review("F-04").replace("as the page now says", "as agreed");
+    let reviewed = document(&format!("{text}{}{again}", review("F-04")))?;
+    let found = lock()?.compare(&reviewed);
+    let said = found[0]
+        .review
+        .as_ref()
+        .map(|review| review.change.as_str());
+    assert_eq!(said, Some("as agreed"));
+    Ok(())
+}

@@ -189,7 +189,7 @@ fn otherwise(
 }
 
 /// Days that the floors of a conflict need, one after the other, and those that the clause allows;
-/// `None` where these are not what the conflict is about.
+/// `None` where these are not what the conflict is about, or are the same in whole days.
 fn figures(all: &[Promise<'_>], clause: &Clause, conflict: &Conflict) -> Option<(String, String)> {
     let mine = all.iter().find(|promise| promise.id() == clause.id)?;
     let allowed = mine.max.filter(|_| mine.min.is_none())?;
@@ -203,10 +203,9 @@ fn figures(all: &[Promise<'_>], clause: &Clause, conflict: &Conflict) -> Option<
         most = most.saturating_add(length.longest_secs);
     }
     let range = allowed.bounds(&elapsed());
-    (least > range.shortest_secs).then(|| {
-        let allowed = in_days(range.shortest_secs, range.longest_secs);
-        (in_days(least, most), allowed)
-    })
+    let needed = in_days(least, most);
+    let allowed = in_days(range.shortest_secs, range.longest_secs);
+    (least > range.shortest_secs && needed != allowed).then_some((needed, allowed))
 }
 
 /// An exact promise without room: floor and ceiling are one figure, or are where it counts.
@@ -240,11 +239,12 @@ fn widthless(linter: &Linter<'_>, clause: &Clause) -> Option<Finding> {
     {
         let length = min.bounds(&elapsed());
         let count = |secs: u64| secs.checked_div(every).unwrap_or(0);
-        message.push_str(&format!(
-            "; {} to {} backups at a time",
-            count(length.shortest_secs),
-            count(length.longest_secs)
-        ));
+        let (least, most) = (count(length.shortest_secs), count(length.longest_secs));
+        if least == most {
+            message.push_str(&format!("; {most} backups at a time"));
+        } else {
+            message.push_str(&format!("; {least} to {most} backups at a time"));
+        }
     }
     let answer = linter.declared_where(&[clause.id], |name, figure| {
         let is_tolerance = name == "early" || name == "late";

@@ -370,7 +370,7 @@ impl Covenant {
         Id::mint(self.parts.clock.as_ref(), self.parts.random.as_ref())
     }
 
-    /// Moves committed events into the log, and signs the heads that grew.
+    /// Moves committed events into the log, those of keys first, and signs the heads that grew.
     ///
     /// # Errors
     /// [`Error`]; what was sequenced stays so, and the same call settles the rest.
@@ -378,6 +378,7 @@ impl Covenant {
     pub async fn sequence(&self) -> Result<(), Error> {
         let parts = self.parts();
         let _alone = parts.draining.lock().await;
+        self.tell_keys().await?;
         // Taken before the outboxes are read: who writes meanwhile marks its tenant again.
         let dirty = Marks {
             parts,

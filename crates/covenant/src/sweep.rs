@@ -304,9 +304,10 @@ impl Covenant {
         }
     }
 
-    /// Tells the log what happened to keys, unwraps included; telling twice is once.
+    /// Tells the log what happened to keys, unwraps included; telling twice is once. It does not
+    /// wait for a clock to be trusted: the later it is told, the less its instant means.
     // clause: Q-16
-    async fn tell_keys(&self) -> Result<(), Error> {
+    pub(crate) async fn tell_keys(&self) -> Result<(), Error> {
         let (keys, sink) = (&self.parts().keys, &self.parts().sink);
         loop {
             let waiting = keys.events(BATCH).await?;

@@ -5,6 +5,9 @@ use std::error::Error;
 
 use policy_document::{Direction, Document};
 
+#[cfg(test)]
+mod page;
+
 type Outcome = Result<(), Box<dyn Error>>;
 
 const FULL: &str = include_str!("data/full.toml");
@@ -231,5 +234,73 @@ fn the_same_document_has_no_differences() -> Outcome {
         let (one, other) = (document(text)?, document(text)?);
         assert_eq!(one.diff(&other), []);
     }
+    Ok(())
+}
+
+/// What becomes of one clause of a small page, and of its reverse.
+fn one(modality: &str, before: &str, after: &str) -> Result<[Direction; 2], String> {
+    let text = |rest: &str| page::policy("\"UTC\"", &[("A-01", modality, rest)], "");
+    let (before, after) = (document(&text(before))?, document(&text(after))?);
+    let of = |found: Vec<policy_document::Difference>| found.first().map(|d| d.direction);
+    let both = of(before.diff(&after)).zip(of(after.diff(&before)));
+    both.map(|(there, back)| [there, back])
+        .ok_or_else(|| "nothing changed".to_owned())
+}
+
+// clause: P-04, P-56, Q-21
+#[test]
+fn lists_of_sites_shares_and_ends_of_a_duty() -> Outcome {
+    use Direction::{Changed, Stricter, Weaker};
+    // one more site that data may lie at
+    let figure = "figure = { count = 1 }";
+    let (one_site, two_sites) = ("sites = [\"chicago\"]", "sites = [\"chicago\", \"kyiv\"]");
+    let closed = |sites: &str| format!("{sites}\n{figure}");
+    assert_eq!(
+        one("set", &closed(one_site), &closed(two_sites))?,
+        [Weaker, Stricter]
+    );
+    assert_eq!(one("always", one_site, two_sites)?, [Changed, Changed]);
+    // a third is less than a half, whatever the numbers
+    let share = |num: u64, den: u64| {
+        format!("figure = {{ ratio = {{ num = {num}, den = {den}, over = false }} }}")
+    };
+    assert_eq!(
+        one("ceiling", &share(1, 2), &share(1, 3))?,
+        [Stricter, Weaker]
+    );
+    assert_eq!(
+        one("ceiling", &share(2, 5), &share(1, 2))?,
+        [Weaker, Stricter]
+    );
+    // what is kept until one of two events is kept less long
+    let until = |events: &str| format!("bound = {{ to = [{events}] }}");
+    let (first, either) = (
+        "\"database.deleted\"",
+        "\"database.deleted\", \"trial.ended\"",
+    );
+    assert_eq!(
+        one("floor", &until(first), &until(either))?,
+        [Weaker, Stricter]
+    );
+    Ok(())
+}
+
+#[test]
+fn a_promise_that_becomes_a_remark_is_weaker_in_every_part() -> Outcome {
+    let promise = page::policy("\"UTC\"", &[("A-01", "always", "")], "");
+    let remark = promise.replace(
+        "kind = \"technical\"\nmodality = \"always\"",
+        "kind = \"informational\"",
+    );
+    let found = document(&promise)?.diff(&document(&remark)?);
+    let parts: Vec<_> = found[0]
+        .parts
+        .iter()
+        .map(|p| (p.name.as_str(), p.direction))
+        .collect();
+    assert_eq!(
+        parts,
+        [("kind", Direction::Weaker), ("modality", Direction::Weaker)]
+    );
     Ok(())
 }

@@ -11,6 +11,10 @@ use time::UtcDateTime;
 
 use crate::canary::{Canary, Salt};
 
+mod keys;
+
+pub use keys::{KeyRole, KeySeen, KeyStanding, KeyUse, KeyVerb};
+
 /// A tenant, by the scenario's own number.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Tenant(pub u16);
@@ -327,6 +331,21 @@ acts! {
         /// The address, as a URL.
         address: String,
     },
+    /// Lists all keys. Answer: [`Seen::Keys`]; a role that may not is [`crate::Refusal::Denied`].
+    ListKeys {
+        /// In which role.
+        role: KeyRole,
+    },
+    /// Does something to a key by hand. Answer: [`Seen::Done`]; a role that may not, a wait that is
+    /// none, or a state that forbids it is [`crate::Refusal::Denied`].
+    AdministerKey {
+        /// In which role.
+        role: KeyRole,
+        /// The key.
+        key: KeyId,
+        /// What.
+        verb: KeyVerb,
+    },
 }
 
 /// What a system answers to an [`Act`].
@@ -367,6 +386,8 @@ pub enum Seen {
     Answer(AnswerSeen),
     /// The certificates that the listener presents, leaf first.
     Chain(Vec<CertificateSeen>),
+    /// All keys.
+    Keys(Vec<KeySeen>),
 }
 
 /// What a put tells.

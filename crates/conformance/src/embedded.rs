@@ -3,6 +3,7 @@
 
 mod acts;
 mod front;
+mod keys;
 mod look;
 mod schema;
 mod trail;

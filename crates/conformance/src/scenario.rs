@@ -15,6 +15,7 @@ mod backup;
 mod bin;
 
 mod database;
+mod key_life;
 mod keys;
 mod steps;
 mod transit;
@@ -108,6 +109,7 @@ pub const CATALOGUE: &[Scenario] = &[
     bin::PURGED_IN_TIME,
     bin::RESTORABLE_FOR_THE_WHOLE_FLOOR,
     database::DELETED_UNREADABLE,
+    key_life::DISABLE_WORKS,
     keys::ONE_KEY_PER_VAULT,
     transit::CHAIN_AND_SUITES,
     transit::NO_PLAINTEXT_ENDPOINT,

@@ -16,7 +16,7 @@ use covenant_core::{
     Clock, EventSink, Id, Owner, Random, RandomError, Region, Sealer, Secret, TenantId,
 };
 use crypto_envelope::backend::{FileBackend, Syncing};
-use crypto_envelope::store::SqlStore;
+use crypto_envelope::store::{KeyStore, SqlStore};
 use crypto_envelope::{Envelope, Keys, KeysOptions, VaultKeys};
 use object_store::ObjectStore;
 use retention_policy::apply::Flush;
@@ -32,7 +32,7 @@ use uuid::Uuid;
 
 use crate::control::{self, Heads};
 use crate::error::{Error, StartError};
-use crate::joints::{Wraps, wrapped};
+use crate::joints::{Wrap, Wraps, wrapped};
 use crate::pending::Pending;
 use crate::profile::Profile;
 use crate::record::{RecordTables, SqlTables};
@@ -179,7 +179,15 @@ impl Covenant {
             .ok_or(StartError::NoRegion)?;
 
         let keys_db = stores::database("keys", &layout.keys(), begin, durability, &clock).await?;
-        let keys = open_keys(keys_db, backend, &clock, &random, durability).await?;
+        let keys = open_keys(
+            keys_db,
+            wraps.key_store,
+            backend,
+            &clock,
+            &random,
+            durability,
+        );
+        let keys = keys.await?;
         let envelope: Arc<dyn Sealer> = Arc::new(Envelope::new(Arc::clone(&keys)));
 
         let audit = stores::database("audit", &layout.audit(), begin, durability, &clock).await?;
@@ -506,6 +514,7 @@ pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 
 async fn open_keys(
     db: Db,
+    wrap: Option<Wrap<dyn KeyStore>>,
     backend: FileBackend,
     clock: &Arc<dyn Clock>,
     random: &Arc<dyn Random>,
@@ -519,7 +528,7 @@ async fn open_keys(
         .await
         .map_err(|error| StartError::store("keys", error))?;
     let keys = Keys::open(
-        Arc::new(store.durability(durability)),
+        wrapped(wrap, Arc::new(store.durability(durability))),
         Arc::new(backend),
         Arc::clone(clock),
         Arc::clone(random),

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use backup_engine::{Backups, Depot, Schedule};
 use covenant_core::{Clock, EventSink, Sealer};
 use crypto_envelope::VaultKeys;
+use crypto_envelope::store::KeyStore;
 use object_store::ObjectStore;
 use retention_policy::Retention;
 use retention_policy::apply::Flush;
@@ -22,6 +23,8 @@ pub type Wrap<T> = Box<dyn FnOnce(Arc<T>) -> Arc<T> + Send>;
 pub struct Wraps {
     /// Time, as everything but the caller sees it.
     pub clock: Option<Wrap<dyn Clock>>,
+    /// Records of keys.
+    pub key_store: Option<Wrap<dyn KeyStore>>,
     /// Sealing of content.
     pub sealer: Option<Wrap<dyn Sealer>>,
     /// Where events go.

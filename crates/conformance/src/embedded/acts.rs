@@ -12,7 +12,7 @@ use crypto_envelope::{Keys, KeysOptions};
 use std::sync::{Arc, PoisonError};
 
 use super::wraps::Strain;
-use super::{Embedded, Home, trail};
+use super::{Embedded, Home, keys, trail};
 use crate::act::{
     Act, Cadence, DepotFault, KeysAtHand, PutSeen, Reader, Record, RecordSeen, Seen, SnapshotSeen,
     Tenant,
@@ -154,6 +154,8 @@ impl Embedded {
             Act::SendHello { hello } => self.send_hello(*hello).await,
             Act::ShowChain => self.show_chain().await,
             Act::UseEndpoint { address } => self.use_endpoint(address),
+            Act::ListKeys { role } => self.list_keys(*role).await,
+            Act::AdministerKey { role, key, verb } => self.administer(*role, *key, *verb).await,
         }
     }
 
@@ -437,6 +439,9 @@ pub(super) fn refusal(error: Error) -> Refusal {
         Error::Exists => Refusal::denied("exists"),
         Error::NotAuthentic => Refusal::denied("not authentic"),
         Error::Shut(_) => Refusal::denied("shut"),
+        Error::Unavailable(source) if keys::forbids(source.as_ref()) => {
+            Refusal::denied("state of the key")
+        }
         Error::Backup(
             error @ (BackupError::Dead { .. }
             | BackupError::Key(_)

@@ -3,6 +3,7 @@
 
 mod backups;
 mod depot;
+mod keys;
 mod records;
 mod sealing;
 mod tenants;
@@ -45,6 +46,7 @@ pub(super) const BUILT: &[Sabotage] = &[
     Sabotage::Tls11Allowed,
     Sabotage::PlaintextListener,
     Sabotage::WeakChain,
+    Sabotage::DisabledKeyWorks,
     Sabotage::ChangeUnlogged,
 ];
 
@@ -84,6 +86,9 @@ pub(super) fn of(sabotage: Option<Sabotage>, folder: &Path, clock: &Arc<dyn Cloc
         }
         Sabotage::DeletedReadableInCache => {
             wraps.registry = Some(Box::new(|sound| Arc::new(tenants::Cached::new(sound))));
+        }
+        Sabotage::DisabledKeyWorks => {
+            wraps.key_store = Some(keys::wrap(keys::Flaw::StaysOn));
         }
         Sabotage::FieldPlain => {
             wraps.sealer = Some(Box::new(|sound| Arc::new(sealing::Plain(sound))));

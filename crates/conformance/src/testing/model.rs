@@ -27,6 +27,7 @@ mod acts;
 mod backups;
 mod disk;
 mod figures;
+mod keys;
 mod seal;
 mod transit;
 
@@ -64,6 +65,7 @@ const BUILT: &[Sabotage] = &[
     Sabotage::Tls11Allowed,
     Sabotage::PlaintextListener,
     Sabotage::WeakChain,
+    Sabotage::DisabledKeyWorks,
     Sabotage::ChangeUnlogged,
 ];
 
@@ -150,6 +152,7 @@ struct Model {
     sabotage: Option<Sabotage>,
     minted: u64,
     keys: BTreeMap<KeyId, Key>,
+    lives: BTreeMap<KeyId, keys::Life>,
     homes: BTreeMap<Tenant, Home>,
     objects: BTreeMap<u64, Vec<u8>>,
     purges: BTreeSet<(UtcDateTime, Tenant, u64)>,
@@ -176,6 +179,7 @@ impl Model {
             sabotage,
             minted: 0,
             keys: BTreeMap::new(),
+            lives: BTreeMap::new(),
             homes: BTreeMap::new(),
             objects: BTreeMap::new(),
             purges: BTreeSet::new(),
@@ -358,6 +362,7 @@ impl Subject for Model {
             if !self.in_doubt() {
                 self.purge(at);
                 self.purge_databases(at);
+                self.destroy_keys(at);
                 self.expire(at);
                 self.back_up_due(at);
             }
@@ -373,7 +378,8 @@ impl Subject for Model {
         let leaving = self.leaving.values().min().copied();
         let purge = self.purges.first().map(|(at, _, _)| *at);
         let end = self.vaults.values().map(|vault| vault.ends).min();
-        let all = [purge, end, self.next_backup, leaving];
+        let key = self.lives.values().filter_map(|life| life.ends).min();
+        let all = [purge, end, self.next_backup, leaving, key];
         all.into_iter().flatten().min()
     }
 

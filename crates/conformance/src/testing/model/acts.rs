@@ -5,10 +5,12 @@ use super::{
     Salt, Seen, Tenant, TenantId, churned, seal,
 };
 use crate::act::{
-    CoverageSeen, DepotFault, LayerSeen, Opening, PutSeen, Reader, RecordSeen, SealingSeen,
+    CoverageSeen, DepotFault, KeyUse, LayerSeen, Opening, PutSeen, Reader, RecordSeen, SealingSeen,
 };
 use crate::canary::{Canary, occurrences};
 use covenant_core::Clock;
+
+use super::keys::Life;
 use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr};
 
@@ -98,6 +100,8 @@ impl Model {
             Act::SendHello { hello } => Ok(self.answer(*hello)),
             Act::ShowChain => Ok(self.chain()),
             Act::UseEndpoint { address } => self.use_endpoint(address),
+            Act::ListKeys { role } => self.list_keys(*role),
+            Act::AdministerKey { role, key, verb } => self.administer(*role, *key, *verb),
             Act::BackUp { .. }
             | Act::ListSnapshots { .. }
             | Act::RestoreSnapshot { .. }
@@ -122,6 +126,10 @@ impl Model {
             touched: 0,
             attributed: 0,
         };
+        let (data, sensitive) = (home.data, home.sensitive);
+        let (contents, second) = (KeyUse::Contents(tenant), KeyUse::Sensitive(tenant));
+        self.lives.insert(data, Life::new(contents));
+        self.lives.insert(sensitive, Life::new(second));
         self.homes.insert(tenant, home);
         Ok(Seen::Done)
     }
@@ -281,7 +289,9 @@ impl Model {
         if row.deleted.is_some() {
             return Err(Refusal::denied("the record is in the bin"));
         }
-        let stored = self.home(tenant)?.disk.read(row.body);
+        let home = self.home(tenant)?;
+        self.usable(home.data)?;
+        let stored = home.disk.read(row.body);
         let body = stored.map(|bytes| self.open(bytes)).unwrap_or_default();
         let attachment = row.attachment.and_then(|object| self.objects.get(&object));
         let attachment = attachment.map(|bytes| self.open(bytes));
@@ -308,6 +318,9 @@ impl Model {
 
     fn reveal(&self, tenant: Tenant, record: Record) -> Result<Seen, Refusal> {
         let (_, row) = self.row(tenant, record)?;
+        let home = self.home(tenant)?;
+        self.usable(home.data)?;
+        self.usable(home.sensitive)?;
         let slot = row.sensitive.filter(|_| row.deleted.is_none());
         let stored = slot.and_then(|slot| self.home(tenant).ok()?.disk.read(slot));
         let stored = stored.ok_or_else(|| Refusal::denied("no such field"))?;

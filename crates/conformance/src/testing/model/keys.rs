@@ -1,0 +1,128 @@
+//! The model's keys: who may switch them, how long they wait, and when they are gone.
+
+use covenant_core::event::ActorContext;
+use covenant_core::{Action, Clock, Event, EventId, ItemId, KeyId, Outcome, Target};
+use time::{Duration, UtcDateTime};
+
+use super::{Model, Refusal, Sabotage, Seen};
+use crate::act::{KeyRole, KeySeen, KeyStanding, KeyUse, KeyVerb};
+
+/// Days that a destruction may wait.
+const WAITS: std::ops::RangeInclusive<u8> = 7..=30;
+
+/// The life of one key.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Life {
+    pub(super) serves: KeyUse,
+    pub(super) standing: KeyStanding,
+    pub(super) ends: Option<UtcDateTime>,
+}
+
+impl Life {
+    pub(super) const fn new(serves: KeyUse) -> Self {
+        Self {
+            serves,
+            standing: KeyStanding::Enabled,
+            ends: None,
+        }
+    }
+}
+
+impl Model {
+    /// Refuses a key that is off.
+    pub(super) fn usable(&self, key: KeyId) -> Result<(), Refusal> {
+        let standing = self.lives.get(&key).map(|life| life.standing);
+        match standing {
+            None | Some(KeyStanding::Enabled) => Ok(()),
+            Some(KeyStanding::Disabled) if self.is(Sabotage::DisabledKeyWorks) => Ok(()),
+            Some(other) => Err(Refusal::denied(format!("the key is {other}"))),
+        }
+    }
+
+    pub(super) fn list_keys(&mut self, role: KeyRole) -> Result<Seen, Refusal> {
+        self.authorise(role, Action::KeyListed, None)?;
+        let seen = self.lives.iter().map(|(id, life)| KeySeen {
+            id: *id,
+            serves: life.serves,
+            standing: life.standing,
+        });
+        Ok(Seen::Keys(seen.collect()))
+    }
+
+    pub(super) fn administer(
+        &mut self,
+        role: KeyRole,
+        key: KeyId,
+        verb: KeyVerb,
+    ) -> Result<Seen, Refusal> {
+        let action = match verb {
+            KeyVerb::Enable => Action::KeyEnabled,
+            KeyVerb::Disable => Action::KeyDisabled,
+            KeyVerb::Schedule { .. } => Action::KeyScheduled,
+            KeyVerb::Cancel => Action::KeyCancelled,
+            KeyVerb::Rotate => Action::KeyRotated,
+        };
+        if let KeyVerb::Schedule { days } = verb
+            && !WAITS.contains(&days)
+        {
+            return Err(Refusal::denied("no such wait"));
+        }
+        self.authorise(role, action, Some(key))?;
+        let now = self.clock.now();
+        let life = self.lives.get_mut(&key);
+        let life = life.ok_or_else(|| Refusal::denied("no such key"))?;
+        let (standing, ends) = match (verb, life.standing) {
+            (KeyVerb::Enable, KeyStanding::Enabled | KeyStanding::Disabled) => {
+                (KeyStanding::Enabled, None)
+            }
+            (KeyVerb::Disable, KeyStanding::Enabled | KeyStanding::Disabled) => {
+                (KeyStanding::Disabled, None)
+            }
+            (KeyVerb::Schedule { days }, KeyStanding::Enabled | KeyStanding::Disabled) => {
+                let ends = now.saturating_add(Duration::days(days.into()));
+                (KeyStanding::Waiting, Some(ends))
+            }
+            (KeyVerb::Cancel, KeyStanding::Waiting) => (KeyStanding::Disabled, None),
+            _ => return Err(Refusal::denied("the key's standing")),
+        };
+        (life.standing, life.ends) = (standing, ends);
+        self.tell_key(action, Some(key), Outcome::Ok);
+        Ok(Seen::Done)
+    }
+
+    /// Destroys the keys whose wait is over.
+    pub(super) fn destroy_keys(&mut self, at: UtcDateTime) {
+        let is_due = |life: &Life| life.ends.is_some_and(|ends| ends <= at);
+        let due = self.lives.iter().filter(|(_, life)| is_due(life));
+        let due: Vec<_> = due.map(|(key, _)| *key).collect();
+        for key in due {
+            self.keys.remove(&key);
+            if let Some(life) = self.lives.get_mut(&key) {
+                (life.standing, life.ends) = (KeyStanding::Destroyed, None);
+            }
+            self.tell_key(Action::KeyDestroyed, Some(key), Outcome::Ok);
+        }
+    }
+
+    fn authorise(
+        &mut self,
+        role: KeyRole,
+        action: Action,
+        key: Option<KeyId>,
+    ) -> Result<(), Refusal> {
+        if role == KeyRole::SystemAdministrator {
+            return Ok(());
+        }
+        self.tell_key(action, key, Outcome::Denied);
+        Err(Refusal::denied("the role"))
+    }
+
+    pub(super) fn tell_key(&mut self, action: Action, key: Option<KeyId>, outcome: Outcome) {
+        let id = EventId::from_uuid(self.uuid());
+        let key = key.map_or(uuid::Uuid::nil(), |key| key.as_uuid());
+        let target = Target::operator("key", ItemId::from(key));
+        let actor = ActorContext::service("model");
+        let at = self.clock.now();
+        self.tell(Event::new(id, at, actor, action, target, outcome));
+    }
+}

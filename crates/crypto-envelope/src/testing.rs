@@ -5,6 +5,7 @@
 mod backend_suite;
 mod escrow;
 mod faults;
+mod sabotage;
 mod store_suite;
 #[cfg(feature = "transit")]
 pub mod transit;
@@ -12,6 +13,7 @@ pub mod transit;
 pub use backend_suite::backend_suite;
 pub use escrow::MemoryEscrow;
 pub use faults::{Faults, FaultyBackend, FaultyStore, Injected};
+pub use sabotage::{BackendFlaw, StoreFlaw, UnsoundBackend, UnsoundStore};
 pub use store_suite::{restore_suite, store_suite};
 
 /// An implementation broke a sentence of its contract.

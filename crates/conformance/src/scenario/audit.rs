@@ -1,7 +1,9 @@
 //! The audit log: every change leaves an entry that names the instant and the user.
 
+use std::collections::BTreeSet;
+
 use covenant_core::event::ActorKind;
-use covenant_core::{Action, BoxFuture, ItemId, Outcome};
+use covenant_core::{Action, BoxFuture, EventId, ItemId, Outcome};
 use time::Duration;
 
 use super::steps::{TENANT, put, tenant_alone};
@@ -36,7 +38,7 @@ fn every_change<'s>(stage: &'s mut Stage<'_>) -> BoxFuture<'s, Result<(), Stop>>
         let mut touched = 0_u64;
         for number in 1..=ROUNDS {
             let record = Record(number);
-            let before = stage.events().await?.len();
+            let before = known(stage).await?;
             let item = put(stage, TENANT, record).await?.item;
             logged(
                 stage,
@@ -53,7 +55,7 @@ fn every_change<'s>(stage: &'s mut Stage<'_>) -> BoxFuture<'s, Result<(), Stop>>
                     record,
                     body,
                 };
-                let before = stage.events().await?.len();
+                let before = known(stage).await?;
                 stage.put(change).await?;
                 logged(stage, before, &item, &[Action::ChangeRecorded]).await?;
                 let (act, action) = if turn == 0 {
@@ -87,21 +89,28 @@ async fn mutate(
     action: Action,
 ) -> Result<(), Stop> {
     stage.pass(Duration::MINUTE).await?;
-    let before = stage.events().await?.len();
+    let before = known(stage).await?;
     stage.done(act).await?;
     logged(stage, before, item, &[action, Action::ChangeRecorded]).await
+}
+
+/// What the logs hold now: their order says nothing about which entries are new.
+async fn known(stage: &mut Stage<'_>) -> Result<BTreeSet<EventId>, Stop> {
+    let events = stage.events().await?;
+    Ok(events.iter().map(|event| event.id).collect())
 }
 
 /// Checks that the log has grown by an entry on the item that names this instant and a member.
 async fn logged(
     stage: &mut Stage<'_>,
-    before: usize,
+    before: BTreeSet<EventId>,
     item: &ItemId,
     actions: &[Action],
 ) -> Result<(), Stop> {
     let now = stage.now();
     let events = stage.events().await?;
-    let found = events.iter().skip(before).any(|event| {
+    let mut new = events.iter().filter(|event| !before.contains(&event.id));
+    let found = new.any(|event| {
         event.target.id.as_ref() == Some(item)
             && actions.contains(&event.action)
             && event.outcome == Outcome::Ok

@@ -478,6 +478,34 @@ fn a_document_has_so_much_of_everything_and_no_more() {
 }
 
 #[test]
+fn a_chain_of_many_stores_is_as_cheap_as_a_circle_of_them() {
+    let floor = "bound = { from = \"record.deleted\", to = \"record.purged\", min = \"P30D\" }";
+    let stores = |count: usize, last: &str| {
+        let one = |n: usize| {
+            let origin = if n + 1 < count {
+                format!("fed_by = \"s{}\"\n", n + 1)
+            } else {
+                last.to_owned()
+            };
+            format!(
+                "[[store]]\nid = \"s{n}\"\nkind = \"sql\"\nclasses = [\"c\"]\n{origin}erase = []\n"
+            )
+        };
+        let stores: String = (0..count).map(one).collect();
+        let tables = format!("[[class]]\nid = \"c\"\n{stores}");
+        refused(&policy(UTC, &[("A-01", "floor", floor)], &tables))
+    };
+    let chain = stores(10_000, "");
+    assert_eq!(chain.len(), 1, "{:?}", chain[0]);
+    assert_eq!(chain[0].kind, ErrorKind::TooLarge);
+    let circle = stores(10_000, "fed_by = \"s0\"\n");
+    assert!(circle[0].message.contains("circle"), "{}", circle[0]);
+    // what leads into a circle is part of it, what a circle leads to is not
+    let into = stores(9, "fed_by = \"s4\"\n");
+    assert_eq!(into.len(), 9, "{into:?}");
+}
+
+#[test]
 fn hostile_promises_end_in_an_answer() {
     let long = [
         (

@@ -319,21 +319,37 @@ fn require<'a>(
     }
 }
 
-/// Removes what leads nowhere until only circles are left, and what leads into them.
+/// Removes what leads nowhere until only circles are left, and what leads into them; each edge is
+/// looked at once.
 fn cycle<'a>(
-    mut edges: BTreeMap<&'a Name, BTreeSet<&'a Name>>,
+    edges: BTreeMap<&'a Name, BTreeSet<&'a Name>>,
     places: impl Iterator<Item = (&'a Name, Position)>,
     what: &str,
     errors: &mut Errors<'_>,
 ) {
-    loop {
-        let live: BTreeSet<&Name> = edges.keys().copied().collect();
-        edges.retain(|_, to| to.iter().any(|name| live.contains(name)));
-        if edges.len() == live.len() {
-            break;
+    let mut leading: BTreeMap<&Name, Vec<&Name>> = BTreeMap::new();
+    let mut left: BTreeMap<&Name, usize> = BTreeMap::new();
+    for (id, to) in &edges {
+        let known = to.iter().filter(|name| edges.contains_key(*name));
+        left.insert(id, known.clone().count());
+        for name in known {
+            leading.entry(name).or_default().push(id);
         }
     }
-    for (id, at) in places.filter(|(id, _)| edges.contains_key(id)) {
+    let ends = left.iter().filter(|(_, count)| **count == 0);
+    let mut ends: Vec<&Name> = ends.map(|(id, _)| *id).collect();
+    while let Some(end) = ends.pop() {
+        left.remove(end);
+        for id in leading.get(end).into_iter().flatten() {
+            if let Some(count) = left.get_mut(id) {
+                *count = count.saturating_sub(1);
+                if *count == 0 {
+                    ends.push(id);
+                }
+            }
+        }
+    }
+    for (id, at) in places.filter(|(id, _)| left.contains_key(id)) {
         let message = format!("{id} leads into a circle of {what}");
         errors.push_at(at, ErrorKind::Contradiction, message);
     }

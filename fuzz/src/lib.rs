@@ -6,6 +6,7 @@ pub mod audit;
 pub mod backup;
 pub mod core;
 pub mod envelope;
+pub mod keys;
 pub mod policy;
 pub mod retention;
 
@@ -25,6 +26,7 @@ pub const TARGETS: &[(&str, Target)] = &[
     ("core_statement", core::statement),
     ("envelope_cert_chain", envelope::cert_chain),
     ("envelope_kek_file", envelope::kek_file),
+    ("envelope_keys_ops", keys::operations),
     ("envelope_sealed_value", envelope::sealed_value),
     ("envelope_wrapped_key", envelope::wrapped_key),
     ("event_export", policy::exported),

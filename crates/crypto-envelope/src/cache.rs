@@ -257,3 +257,101 @@ impl Cache {
         self.leases.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use covenant_core::testing::SeededRandom;
+    use covenant_core::{ManualClock, TenantId};
+    use uuid::Uuid;
+
+    use super::*;
+
+    struct Setting {
+        clock: Arc<ManualClock>,
+        cache: Cache,
+    }
+
+    impl Setting {
+        fn with_ttl(secs: u64) -> Self {
+            let clock = Arc::new(ManualClock::at(UtcDateTime::UNIX_EPOCH));
+            let terms = Terms::new(clock.clone(), Arc::new(SeededRandom::new(7)));
+            let cache = Cache::new(Arc::new(terms), Duration::from_secs(secs));
+            Self { clock, cache }
+        }
+
+        /// Keeps a lease of a tenant's root that ends so many seconds from now.
+        fn keep(&self, number: u128, secs: u64) {
+            let now = self.clock.monotonic();
+            self.cache.keep(&Arc::new(Lease {
+                version: version(number),
+                owner: owner(number),
+                purpose: Purpose::Data,
+                kek: version(0),
+                root: Secret::new([0; 32]),
+                ends: now.saturating_add(Duration::from_secs(secs)),
+                dies_at: None,
+                use_for: UseFor::Sealing,
+            }));
+        }
+
+        fn sizes(&self) -> [usize; 3] {
+            let leases = self.cache.leases();
+            [
+                leases.by_version.len(),
+                leases.by_end.len(),
+                leases.current.len(),
+            ]
+        }
+    }
+
+    fn version(number: u128) -> KeyId {
+        KeyId::from_uuid(Uuid::from_u128(number))
+    }
+
+    fn owner(number: u128) -> Owner {
+        Owner::Tenant(TenantId::from_uuid(Uuid::from_u128(number)))
+    }
+
+    // clause: Q-19
+    #[test]
+    fn no_setting_makes_a_lease_longer_than_five_minutes() {
+        for (asked, given) in [(1, 1), (300, 300), (301, 300), (u64::MAX, 300)] {
+            let ttl = Setting::with_ttl(asked).cache.ttl();
+            assert_eq!(ttl, Duration::from_secs(given), "{asked}");
+        }
+    }
+
+    #[test]
+    fn the_cache_is_bounded_and_drops_what_ends_first() {
+        let setting = Setting::with_ttl(300);
+        let many = u128::try_from(CACHE_ENTRIES_MAX).unwrap();
+        setting.keep(1, 10);
+        setting.keep(2, 5);
+        (3..=many).for_each(|number| setting.keep(number, 20));
+        assert_eq!(setting.sizes(), [CACHE_ENTRIES_MAX; 3]);
+        assert!(setting.cache.version(version(2)).is_some());
+        // one that is there already takes no other's place
+        setting.keep(3, 30);
+        assert!(setting.cache.version(version(2)).is_some());
+
+        setting.keep(many + 1, 20);
+        assert_eq!(setting.sizes(), [CACHE_ENTRIES_MAX; 3]);
+        assert!(setting.cache.version(version(2)).is_none());
+        assert!(setting.cache.current(owner(2), Purpose::Data).is_none());
+        assert!(setting.cache.version(version(1)).is_some());
+        setting.keep(many + 2, 20);
+        assert!(setting.cache.version(version(1)).is_none());
+        assert!(setting.cache.version(version(many + 2)).is_some());
+    }
+
+    #[test]
+    fn a_lease_that_is_over_leaves_the_cache() {
+        let setting = Setting::with_ttl(300);
+        setting.keep(1, 10);
+        setting.clock.advance(Duration::from_secs(9));
+        assert!(setting.cache.version(version(1)).is_some());
+        setting.clock.advance(Duration::from_secs(1));
+        assert!(setting.cache.current(owner(1), Purpose::Data).is_none());
+        assert_eq!(setting.sizes(), [0; 3]);
+    }
+}

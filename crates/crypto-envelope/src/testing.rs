@@ -1,6 +1,6 @@
 //! For implementors of key stores and backends, and for adversary tests: suites that return the
-//! first sentence of a contract that does not hold, backends and stores that fail on demand, and a
-//! TLS server to point clients at.
+//! first sentence of a contract that does not hold, backends and stores that fail on demand or
+//! are wrong in one way, and a TLS server to point clients at.
 
 mod backend_suite;
 mod escrow;

@@ -15,6 +15,7 @@ use covenant_core::{BoxFuture, KeyId, Owner};
 use crypto_envelope::guard::{Cause, DestructionGuard, GuardError, KeyKind, Verdict};
 use crypto_envelope::journal::KeyEvent;
 use crypto_envelope::record::RootState;
+use crypto_envelope::testing::{Faults, FaultyStore};
 use crypto_envelope::{
     AdminCall, Envelope, GroupName, KeyAdmin, KeyError, KeyState, Keys, KeysOptions, PendingWindow,
     Refused, Role, VaultKeys, WrapContext,
@@ -478,5 +479,37 @@ async fn a_key_disabled_in_one_process_stops_in_another_within_the_lease() -> Te
     a.enable(&world.admin(), id).await?;
     assert!(here.open(&place, &sealed).await.is_ok());
     assert!(there.open(&place, &sealed).await.is_ok());
+    Ok(())
+}
+
+// clause: Q-19
+#[tokio::test]
+async fn a_key_disabled_by_a_call_that_failed_is_not_served_from_the_cache() -> TestResult {
+    let (mut took_effect, mut did_not) = (0, 0);
+    for point in 0..16 {
+        let world = World::in_memory();
+        let faults = Faults::none();
+        let store = Arc::new(FaultyStore::new(world.store.clone(), faults.clone()));
+        let keys = Arc::new(world.keys_over(store, world.backend.clone()).await?);
+        let tenant = world.tenant()?;
+        let id = keys.create_tenant(tenant).await?.data;
+        let place = body(Owner::Tenant(tenant), Purpose::Data)?;
+        let sealer = Envelope::new(keys.clone());
+        let sealed = sealer.seal(&place, b"text").await?;
+        faults.fail_at(point);
+        let failed = keys.disable(&world.admin(), id).await.is_err();
+        faults.heal();
+        let root = world.store.root(id).await?.ok_or("no root")?;
+        let opened = sealer.open(&place, &sealed).await;
+        if root.key_state() == KeyState::Disabled {
+            took_effect += usize::from(failed);
+            let refused = matches!(opened, Err(OpenError::Key("disabled")));
+            assert!(refused, "point {point}: {opened:?}");
+        } else {
+            did_not += usize::from(failed);
+            assert!(opened.is_ok(), "point {point}: {opened:?}");
+        }
+    }
+    assert!(took_effect > 0 && did_not > 0, "{took_effect} {did_not}");
     Ok(())
 }

@@ -24,7 +24,8 @@ pub fn tenant_of(log: LogId) -> Option<TenantId> {
     (log != operator_log()).then(|| TenantId::from_uuid(log.as_uuid()))
 }
 
-/// The log that an event with this target belongs to.
+/// The log that an event with this target belongs to: of keys, which are no tenant's, the operator's.
+// clause: Q-16
 #[must_use]
 pub fn log_for(tenant: Option<TenantId>) -> LogId {
     tenant.map_or_else(operator_log, log_of)

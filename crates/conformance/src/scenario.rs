@@ -15,6 +15,7 @@ mod backup;
 mod bin;
 
 mod database;
+mod key_access;
 mod key_life;
 mod keys;
 mod steps;
@@ -109,6 +110,7 @@ pub const CATALOGUE: &[Scenario] = &[
     bin::PURGED_IN_TIME,
     bin::RESTORABLE_FOR_THE_WHOLE_FLOOR,
     database::DELETED_UNREADABLE,
+    key_access::ADMIN_ONLY,
     key_life::DISABLE_WORKS,
     keys::ONE_KEY_PER_VAULT,
     transit::CHAIN_AND_SUITES,

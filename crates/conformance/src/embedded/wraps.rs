@@ -1,5 +1,5 @@
 //! The sabotages of the embedded subject: each is one joint of the assembly, wrapped. Those of its
-//! listener are in `front.rs`.
+//! listener are in `front.rs`; who is taken for an administrator is decided in `keys.rs`.
 
 mod backups;
 mod depot;
@@ -47,6 +47,8 @@ pub(super) const BUILT: &[Sabotage] = &[
     Sabotage::PlaintextListener,
     Sabotage::WeakChain,
     Sabotage::DisabledKeyWorks,
+    Sabotage::MemberUnwraps,
+    Sabotage::UnwrapUnlogged,
     Sabotage::ChangeUnlogged,
 ];
 
@@ -89,6 +91,9 @@ pub(super) fn of(sabotage: Option<Sabotage>, folder: &Path, clock: &Arc<dyn Cloc
         }
         Sabotage::DisabledKeyWorks => {
             wraps.key_store = Some(keys::wrap(keys::Flaw::StaysOn));
+        }
+        Sabotage::UnwrapUnlogged => {
+            wraps.key_store = Some(keys::wrap(keys::Flaw::ForgetsUnwraps));
         }
         Sabotage::FieldPlain => {
             wraps.sealer = Some(Box::new(|sound| Arc::new(sealing::Plain(sound))));

@@ -14,7 +14,7 @@ use crate::stage::{Stage, Stop};
 
 /// How long an unwrapped key may be kept in memory, as `crypto-envelope` declares (4.9): the bound by
 /// which every process has stopped.
-const CACHE_BOUND: Duration = Duration::seconds(60);
+pub(super) const CACHE_BOUND: Duration = Duration::seconds(60);
 
 /// A key that is switched off, or scheduled for its destruction, by hand opens nothing: at once where
 /// that was done, and everywhere within the bound of the caches; switched on again, it opens all.
@@ -121,7 +121,7 @@ async fn reach_by(stage: &mut Stage<'_>, put: &Put, reader: Reader) -> Result<Op
     }
 }
 
-async fn revealed(stage: &mut Stage<'_>, put: &Put) -> Result<Reach, Stop> {
+pub(super) async fn revealed(stage: &mut Stage<'_>, put: &Put) -> Result<Reach, Stop> {
     let act = Act::RevealSensitive {
         tenant: TENANT,
         record: put.record,

@@ -66,6 +66,8 @@ const BUILT: &[Sabotage] = &[
     Sabotage::PlaintextListener,
     Sabotage::WeakChain,
     Sabotage::DisabledKeyWorks,
+    Sabotage::MemberUnwraps,
+    Sabotage::UnwrapUnlogged,
     Sabotage::ChangeUnlogged,
 ];
 

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use covenant::Wrap;
-use covenant_core::event::ActorContext;
+use covenant_core::event::{Action, ActorContext};
 use covenant_core::sealer::{DestroyOrder, Purpose};
 use covenant_core::{EventId, KeyId, OrderId, Owner, TenantId};
 use crypto_envelope::GroupName;
@@ -22,6 +22,8 @@ use uuid::Uuid;
 pub(super) enum Flaw {
     /// A key that is switched off stays on.
     StaysOn,
+    /// What is told of unwraps is lost.
+    ForgetsUnwraps,
 }
 
 /// Wraps the store of keys with a flaw.
@@ -201,6 +203,9 @@ impl KeyStore for Flawed {
         self.sound.forget_copy(id)
     }
     fn add_event<'a>(&'a self, event: &'a KeyEvent) -> StoreFuture<'a, ()> {
+        if matches!(self.flaw, Flaw::ForgetsUnwraps) && event.action == Action::KeyUnwrapped {
+            return Box::pin(async { Ok(()) });
+        }
         self.sound.add_event(event)
     }
     fn events(&self, limit: u32) -> StoreFuture<'_, Vec<KeyEvent>> {

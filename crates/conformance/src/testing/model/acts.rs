@@ -289,9 +289,9 @@ impl Model {
         if row.deleted.is_some() {
             return Err(Refusal::denied("the record is in the bin"));
         }
-        let home = self.home(tenant)?;
-        self.usable(home.data)?;
-        let stored = home.disk.read(row.body);
+        let row = row.clone();
+        self.unwrap(self.home(tenant)?.data)?;
+        let stored = self.home(tenant)?.disk.read(row.body);
         let body = stored.map(|bytes| self.open(bytes)).unwrap_or_default();
         let attachment = row.attachment.and_then(|object| self.objects.get(&object));
         let attachment = attachment.map(|bytes| self.open(bytes));
@@ -316,12 +316,13 @@ impl Model {
         }
     }
 
-    fn reveal(&self, tenant: Tenant, record: Record) -> Result<Seen, Refusal> {
+    fn reveal(&mut self, tenant: Tenant, record: Record) -> Result<Seen, Refusal> {
         let (_, row) = self.row(tenant, record)?;
-        let home = self.home(tenant)?;
-        self.usable(home.data)?;
-        self.usable(home.sensitive)?;
         let slot = row.sensitive.filter(|_| row.deleted.is_none());
+        let home = self.home(tenant)?;
+        for key in [home.data, home.sensitive] {
+            self.unwrap(key)?;
+        }
         let stored = slot.and_then(|slot| self.home(tenant).ok()?.disk.read(slot));
         let stored = stored.ok_or_else(|| Refusal::denied("no such field"))?;
         Ok(Seen::Revealed(self.open(stored)))

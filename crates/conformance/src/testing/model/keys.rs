@@ -30,7 +30,7 @@ impl Life {
 
 impl Model {
     /// Refuses a key that is off.
-    pub(super) fn usable(&self, key: KeyId) -> Result<(), Refusal> {
+    fn usable(&self, key: KeyId) -> Result<(), Refusal> {
         let standing = self.lives.get(&key).map(|life| life.standing);
         match standing {
             None | Some(KeyStanding::Enabled) => Ok(()),
@@ -110,14 +110,23 @@ impl Model {
         action: Action,
         key: Option<KeyId>,
     ) -> Result<(), Refusal> {
-        if role == KeyRole::SystemAdministrator {
+        if role == KeyRole::SystemAdministrator || self.is(Sabotage::MemberUnwraps) {
             return Ok(());
         }
         self.tell_key(action, key, Outcome::Denied);
         Err(Refusal::denied("the role"))
     }
 
-    pub(super) fn tell_key(&mut self, action: Action, key: Option<KeyId>, outcome: Outcome) {
+    /// The model keeps no key in memory: every read unwraps.
+    pub(super) fn unwrap(&mut self, key: KeyId) -> Result<(), Refusal> {
+        self.usable(key)?;
+        if !self.is(Sabotage::UnwrapUnlogged) {
+            self.tell_key(Action::KeyUnwrapped, Some(key), Outcome::Ok);
+        }
+        Ok(())
+    }
+
+    fn tell_key(&mut self, action: Action, key: Option<KeyId>, outcome: Outcome) {
         let id = EventId::from_uuid(self.uuid());
         let key = key.map_or(uuid::Uuid::nil(), |key| key.as_uuid());
         let target = Target::operator("key", ItemId::from(key));

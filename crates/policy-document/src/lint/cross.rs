@@ -32,13 +32,20 @@ fn on_words<'c>(
 
 /// One finding a token that some clause denies and some other does.
 fn never_against_does(linter: &Linter<'_>) -> Vec<Finding> {
-    let denied: BTreeSet<&Token> = linter.clauses().flat_map(|c| &c.denies).collect();
+    let mut tokens: BTreeMap<&Token, (Vec<&Clause>, Vec<&Clause>)> = BTreeMap::new();
+    for clause in linter.clauses() {
+        for token in &clause.denies {
+            tokens.entry(token).or_default().0.push(clause);
+        }
+        for token in clause.does.difference(&clause.denies) {
+            tokens.entry(token).or_default().1.push(clause);
+        }
+    }
     let mut found = Vec::new();
-    for token in denied {
-        let deny = linter.clauses().filter(|c| c.denies.contains(token));
-        let deny: Vec<&Clause> = deny.collect();
-        let does = linter.clauses().filter(|c| c.does.contains(token));
-        let does: Vec<&Clause> = does.filter(|c| !c.denies.contains(token)).collect();
+    for (token, (deny, does)) in tokens {
+        if deny.is_empty() {
+            continue;
+        }
         if does.is_empty() {
             continue;
         }
@@ -100,8 +107,8 @@ fn ownership(linter: &Linter<'_>) -> Vec<Finding> {
     disputed.map(finding).collect()
 }
 
-/// A site that a clause names and the closed list of sites does not. A declared list answers that
-/// has it.
+/// Sites that a clause names and the closed list of sites does not. A declared list answers that
+/// has them.
 fn location(linter: &Linter<'_>) -> Vec<Finding> {
     let is_list =
         |clause: &&Clause| clause.modality == Some(Modality::Set) && !clause.sites.is_empty();
@@ -110,25 +117,32 @@ fn location(linter: &Linter<'_>) -> Vec<Finding> {
     if lists.is_empty() {
         return Vec::new();
     }
-    let naming = linter.clauses().filter(|clause| !is_list(clause));
-    let named = naming.flat_map(|clause| clause.sites.iter().map(move |site| (clause, site)));
-    let outside = named.filter(|(_, site)| !listed.contains(site));
-    let finding = |(clause, site): (&Clause, &Token)| {
-        let message = format!(
-            "{site} is not in the closed list of sites of {}",
-            ids(&lists)
-        );
+    let named_in = ids(&lists);
+    let finding = |clause: &Clause| {
+        let outside = clause.sites.iter().filter(|site| !listed.contains(site));
+        let outside: Vec<&Token> = outside.collect();
+        let verb = match outside.as_slice() {
+            [] => return None,
+            [_] => "is",
+            _ => "are",
+        };
+        let sites: Vec<String> = outside.iter().map(ToString::to_string).collect();
+        let sites = sites.join(", ");
+        let message = format!("{sites} {verb} not in the closed list of sites of {named_in}");
         let both: Vec<&Clause> = lists.iter().copied().chain([clause]).collect();
         let concerned: Vec<ClauseId> = both.iter().map(|clause| clause.id).collect();
-        let has_site = |name: &str, figure: &crate::Declared| {
-            let is_set =
-                matches!(&figure.value, crate::DeclaredValue::Set(set) if set.contains(site));
-            name == "sites" && is_set
+        let has_sites = |name: &str, figure: &crate::Declared| {
+            let declared = match &figure.value {
+                crate::DeclaredValue::Set(declared) if name == "sites" => declared,
+                _ => return false,
+            };
+            outside.iter().all(|site| declared.contains(*site))
         };
-        let answered = linter.declared_where(&concerned, has_site);
-        on_words(FindingCode::Location, both, message).with_answer(answered)
+        let answered = linter.declared_where(&concerned, has_sites);
+        Some(on_words(FindingCode::Location, both, message).with_answer(answered))
     };
-    outside.map(finding).collect()
+    let naming = linter.clauses().filter(|clause| !is_list(clause));
+    naming.filter_map(finding).collect()
 }
 
 /// The sites of a closed list, its figure included.

@@ -25,6 +25,10 @@ impl PendingWindow {
     /// The shortest one: 7 days.
     pub const SHORTEST: Self = Self(WINDOW_DAYS_MIN);
 
+    /// The shortest one that is 7 days in every reading: a day may be counted to its end.
+    // clause: Q-18
+    pub const WEEK_IN_ANY_READING: Self = Self(WINDOW_DAYS_MIN + 1);
+
     /// How many days.
     #[must_use]
     pub const fn days(self) -> u8 {

@@ -38,7 +38,7 @@ impl Run {
     fn at(self) -> UtcDateTime {
         match self {
             Self::Rotation => start() + DAY * 365,
-            Self::Destruction => start() + DAY * 372,
+            Self::Destruction => start() + DAY * 373,
         }
     }
 

@@ -93,15 +93,15 @@ async fn on_the_clock() -> TestResult {
         assert_eq!(moved, [3, 6], "sensitive and standard roots");
         for done in &rotated {
             assert_eq!(done.left, 0);
-            assert_eq!(done.old_ends_at, Some(end + DAY * 7));
+            assert_eq!(done.old_ends_at, Some(end + DAY * 8), "7 in any reading");
         }
         assert_eq!(keys.rotate_due(end).await?, [], "once");
         values
             .check(world.keys_with(options.clone()).await?)
             .await?;
         let late = world.clock.clone();
-        late.advance_to(end + DAY * 7);
-        let gone = keys.destroy_due(end + DAY * 7).await?;
+        late.advance_to(end + DAY * 8);
+        let gone = keys.destroy_due(end + DAY * 8).await?;
         assert_eq!(gone.len(), 2, "the two old KEKs");
         for done in &rotated {
             assert_eq!(world.backend.probe(done.old).await?, Presence::Absent);
@@ -402,9 +402,9 @@ async fn rotate_with_a_failure(point: u64, run: Run) -> Result<bool, Box<dyn Err
     world.clock.advance_to(end);
     let first = if run == Run::Destruction {
         keys.rotate_due(end).await?;
-        world.clock.advance_to(end + DAY * 7);
+        world.clock.advance_to(end + DAY * 8);
         faults.fail_at(point);
-        keys.destroy_due(end + DAY * 7).await.map(drop)
+        keys.destroy_due(end + DAY * 8).await.map(drop)
     } else {
         faults.fail_at(point);
         keys.rotate_due(end).await.map(drop)
@@ -430,8 +430,8 @@ async fn rotate_with_a_failure(point: u64, run: Run) -> Result<bool, Box<dyn Err
             root.state == RootState::Active && root.created_at < end && root.n == 1
         })
     );
-    world.clock.advance_to(end + DAY * 8);
-    next.destroy_due(end + DAY * 8).await?;
+    world.clock.advance_to(end + DAY * 9);
+    next.destroy_due(end + DAY * 9).await?;
     for kek in next.list_keks().await? {
         let alive = world.backend.probe(kek.id).await? == Presence::Present;
         assert_eq!(alive, kek.state == KekState::Enabled, "point {point}");

@@ -237,7 +237,10 @@ impl Keys {
     async fn rotate_key(&self, event: KeyEvent, id: KeyId) -> Result<Rotated, KeyError> {
         self.check_gate().await?;
         let done = match self.find(id).await? {
-            Key::Kek(kek) => self.replace_kek(&kek, &event.actor).await,
+            Key::Kek(kek) => {
+                let from = self.latest().await?;
+                self.replace_kek(&kek, &event.actor, from).await
+            }
             Key::Root(root) => self.replace_root(&root, &event.actor).await,
         };
         match &done {

@@ -24,6 +24,9 @@ impl Keys {
     /// what lies under an older KEK is moved to the newest, emptied ones are scheduled for their
     /// destruction, and root versions that were made by a rotation begin to seal.
     ///
+    /// The caller vouches for `now`: the wait of a replaced KEK begins there, and not at a later
+    /// instant that a wrong clock once left in the store.
+    ///
     /// # Errors
     /// The first failure, after all groups were tried.
     // clause: Q-17
@@ -39,7 +42,7 @@ impl Keys {
         }
         let mut rotated = Vec::new();
         for old in self.replaced(now).await? {
-            match self.replace_kek(&old, &actor).await {
+            match self.replace_kek(&old, &actor, now).await {
                 Ok(done) => rotated.push(done),
                 Err(error) => failed = failed.or(Some(error)),
             }
@@ -67,11 +70,13 @@ impl Keys {
         Ok(over.cloned().collect())
     }
 
-    /// Puts the next KEK in this one's place, as far as that is not done yet.
+    /// Puts the next KEK in this one's place, as far as that is not done yet; the wait of this one
+    /// begins at `from`.
     pub(super) async fn replace_kek(
         &self,
         old: &KekRecord,
         actor: &ActorContext,
+        from: UtcDateTime,
     ) -> Result<Rotated, KeyError> {
         if let Err(refused) = old.key_state().answer(Verb::Unwrap) {
             let key = old.id;
@@ -86,7 +91,7 @@ impl Keys {
         let left = self.store.roots_under(old.id, None, u32::MAX).await?;
         let left = u64::try_from(left.len()).unwrap_or(u64::MAX);
         let old_ends_at = if left == 0 {
-            self.schedule_replaced(old.id, actor).await?
+            self.schedule_replaced(old.id, actor, from).await?
         } else {
             None
         };
@@ -146,13 +151,14 @@ impl Keys {
         &self,
         id: KeyId,
         actor: &ActorContext,
+        from: UtcDateTime,
     ) -> Result<Option<UtcDateTime>, KeyError> {
         for _ in 0..ATTEMPTS {
             let kek = self.store.kek(id).await?.ok_or(KeyError::Absent)?;
             if kek.key_state() != KeyState::Enabled {
                 return Ok(kek.pending_until);
             }
-            let ends = self.options.replaced_window.end(self.latest().await?);
+            let ends = self.options.replaced_window.end(from);
             let scheduled = KekRecord {
                 switch: Switch::Pending,
                 pending_until: Some(ends),

@@ -198,7 +198,8 @@ impl World {
         };
         self.moved(id, Some(done.new)).await;
         assert_eq!(done.left, 0);
-        let ends = self.clock.now() + Duration::days(7);
+        // a week in every reading of a day
+        let ends = self.clock.now() + Duration::days(8);
         assert_eq!(done.old_ends_at, Some(ends));
         let row = self.table.get_mut(&id).expect("in the table");
         (row.state, row.window) = (KeyState::PendingDeletion, Some(ends));

@@ -198,8 +198,7 @@ impl World {
         };
         self.moved(id, Some(done.new)).await;
         assert_eq!(done.left, 0);
-        // a week in every reading of a day
-        let ends = self.clock.now() + Duration::days(8);
+        let ends = wait_ends(self.clock.now(), 7);
         assert_eq!(done.old_ends_at, Some(ends));
         let row = self.table.get_mut(&id).expect("in the table");
         (row.state, row.window) = (KeyState::PendingDeletion, Some(ends));
@@ -352,8 +351,7 @@ fn expected(row: Row, verb: Verb, now: UtcDateTime) -> Result<Row, &'static str>
         (Enabled | Disabled, Verb::Enable) => becomes(Enabled, None),
         (Enabled | Disabled, Verb::Disable) => becomes(Disabled, None),
         (Enabled | Disabled, Verb::Schedule(window)) => {
-            let end = now + Duration::days(i64::from(window.days()));
-            becomes(PendingDeletion, Some(end))
+            becomes(PendingDeletion, Some(wait_ends(now, window.days())))
         }
         (Enabled | Disabled, Verb::Cancel) => Err("not pending deletion"),
         (PendingDeletion, Verb::Cancel) => becomes(Disabled, None),
@@ -368,6 +366,14 @@ fn expected(row: Row, verb: Verb, now: UtcDateTime) -> Result<Row, &'static str>
         }),
         (_, Verb::Rotate | Verb::DestroyDue | Verb::Wait(_) | Verb::Restart) => Ok(row),
     }
+}
+
+/// When so many days are over in every reading: at the end of the last one in UTC, and after thirty
+/// times 24 hours at the latest.
+fn wait_ends(from: UtcDateTime, days: u8) -> UtcDateTime {
+    let last = (from + Duration::days(days.into())).date();
+    let end = last.next_day().expect("in the calendar").midnight();
+    end.as_utc().min(from + Duration::days(30))
 }
 
 /// The word of a refusal, as the table says it.

@@ -179,14 +179,13 @@ impl Covenant {
             .ok_or(StartError::NoRegion)?;
 
         let keys_db = stores::database("keys", &layout.keys(), begin, durability, &clock).await?;
-        let keys = open_keys(
-            keys_db,
-            wraps.key_store,
-            backend,
-            &clock,
-            &random,
-            durability,
-        );
+        let options = key_options(&profile);
+        let store = key_store(keys_db, wraps.key_store, durability).await?;
+        let backend = match durability {
+            Durability::Off => backend.syncing(Syncing::Off),
+            Durability::Full => backend,
+        };
+        let keys = open_keys(store, backend, &clock, &random, options);
         let keys = keys.await?;
         let envelope: Arc<dyn Sealer> = Arc::new(Envelope::new(Arc::clone(&keys)));
 
@@ -512,28 +511,33 @@ pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-async fn open_keys(
+/// How keys live under this profile.
+fn key_options(profile: &Profile) -> KeysOptions {
+    let mut options = KeysOptions::default();
+    options.zone = profile.zone.clone();
+    options
+}
+
+async fn key_store(
     db: Db,
     wrap: Option<Wrap<dyn KeyStore>>,
-    backend: FileBackend,
-    clock: &Arc<dyn Clock>,
-    random: &Arc<dyn Random>,
     durability: Durability,
-) -> Result<Arc<Keys>, StartError> {
-    let backend = match durability {
-        Durability::Off => backend.syncing(Syncing::Off),
-        Durability::Full => backend,
-    };
+) -> Result<Arc<dyn KeyStore>, StartError> {
     let store = SqlStore::open(db)
         .await
         .map_err(|error| StartError::store("keys", error))?;
-    let keys = Keys::open(
-        wrapped(wrap, Arc::new(store.durability(durability))),
-        Arc::new(backend),
-        Arc::clone(clock),
-        Arc::clone(random),
-        KeysOptions::default(),
-    );
+    Ok(wrapped(wrap, Arc::new(store.durability(durability))))
+}
+
+async fn open_keys(
+    store: Arc<dyn KeyStore>,
+    backend: FileBackend,
+    clock: &Arc<dyn Clock>,
+    random: &Arc<dyn Random>,
+    options: KeysOptions,
+) -> Result<Arc<Keys>, StartError> {
+    let (clock, random) = (Arc::clone(clock), Arc::clone(random));
+    let keys = Keys::open(store, Arc::new(backend), clock, random, options);
     keys.await
         .map(Arc::new)
         .map_err(|error| StartError::store("keys", error))

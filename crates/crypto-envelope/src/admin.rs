@@ -137,7 +137,8 @@ pub trait KeyAdmin: KeyService {
     fn rotate<'a>(&'a self, call: &'a AdminCall, key: KeyId) -> KeyFuture<'a, Rotated>;
     /// Says that somebody else may know the key: it never wraps or seals again.
     fn mark_compromised<'a>(&'a self, call: &'a AdminCall, key: KeyId) -> KeyFuture<'a, ()>;
-    /// Makes the key unusable now, and has it destroyed when the window is over. Returns when.
+    /// Makes the key unusable now, and has it destroyed when the window is over, as
+    /// [`PendingWindow::end`] says. Returns when.
     fn schedule_destruction<'a>(
         &'a self,
         call: &'a AdminCall,

@@ -19,7 +19,7 @@ use std::time::Duration;
 
 use covenant_core::event::{Action, ActorContext};
 use covenant_core::sealer::Purpose;
-use covenant_core::{Clock, KeyId, OrderId, Owner, Random, Secret, TenantId};
+use covenant_core::{Clock, KeyId, OrderId, Owner, Random, Secret, TenantId, Zone};
 use subtle::ConstantTimeEq;
 use time::UtcDateTime;
 use tokio::sync::{Mutex, MutexGuard};
@@ -54,9 +54,11 @@ pub struct KeysOptions {
     pub cache_ttl: Duration,
     /// After how long the KEKs of tenants and subjects are replaced: one year unless set.
     pub expiry: KeyExpiry,
-    /// How long a replaced KEK waits for its destruction: 8 days unless set, the fewest that are 7
-    /// in every reading, and longer than a copy of the key store lives.
+    /// How long a replaced KEK waits for its destruction: 7 days unless set, the fewest, and
+    /// more than a copy of the key store lives.
     pub replaced_window: PendingWindow,
+    /// The civil zone in which the last day of a wait ends: UTC unless set.
+    pub zone: Zone,
     /// How destroyed bytes leave the key store's own files.
     pub own_files: OwnFiles,
     /// The highest revision of the key store that is known from elsewhere: a store that is behind
@@ -73,7 +75,8 @@ impl Default for KeysOptions {
         Self {
             cache_ttl: Duration::from_secs(CACHE_TTL_SECS),
             expiry: KeyExpiry::OneYear,
-            replaced_window: PendingWindow::WEEK_IN_ANY_READING,
+            replaced_window: PendingWindow::SHORTEST,
+            zone: Zone::UTC,
             own_files: OwnFiles::Flushed,
             known_revision: 0,
             escrow: Arc::new(NoEscrow),

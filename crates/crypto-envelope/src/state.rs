@@ -107,7 +107,7 @@ pub enum Verb {
     Enable,
     /// Switch it off.
     Disable,
-    /// Let it be destroyed after a window.
+    /// Let it be destroyed after a window of whole days.
     Schedule,
     /// Take that back.
     Cancel,
@@ -145,7 +145,7 @@ impl Standing {
 pub enum Dueness {
     /// Neither its window nor its plan is over.
     NotDue,
-    /// The window of a scheduled destruction is over.
+    /// The window of a scheduled destruction is over: [`crate::PendingWindow::end`].
     WindowOver,
     /// The instant planned for it has come.
     PlanReached,

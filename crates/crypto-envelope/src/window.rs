@@ -1,13 +1,17 @@
 //! Two settings that have few values: how long a scheduled destruction waits, and after how many
 //! years a KEK is replaced.
 
+#[cfg(feature = "serde")]
+mod settings;
+
 use std::fmt;
 use std::str::FromStr;
 
-use covenant_core::{DayRule, MonthRule, Period, PeriodError, Zone};
+use covenant_core::{DayRule, MonthRule, Period, PeriodError, Reading, Zone};
 use time::{Duration, UtcDateTime};
 
-/// Days between scheduling and destruction: 7 to 30, 30 unless set.
+/// Days between scheduling and destruction: 7 to 30, 30 unless set. They are over when so
+/// many days are in every reading: 24 hours each, and the last one to its end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct PendingWindow(u8);
 
@@ -25,20 +29,25 @@ impl PendingWindow {
     /// The shortest one: 7 days.
     pub const SHORTEST: Self = Self(WINDOW_DAYS_MIN);
 
-    /// The shortest one that is 7 days in every reading: a day may be counted to its end.
-    // clause: Q-18
-    pub const WEEK_IN_ANY_READING: Self = Self(WINDOW_DAYS_MIN + 1);
-
     /// How many days.
     #[must_use]
     pub const fn days(self) -> u8 {
         self.0
     }
 
-    /// The instant at which a window that begins now is over: whole days of 24 hours.
+    /// The instant at which a window that begins then is over: the later of so many times 24 hours
+    /// and the end of the last day in this zone, so that it is no day short in either reading. It
+    /// is never beyond 30 days in the reading that ends first, which is the longest wait promised.
+    // clause: Q-18
     #[must_use]
-    pub fn end(self, begins: UtcDateTime) -> UtcDateTime {
-        begins.saturating_add(Duration::days(i64::from(self.0)))
+    pub fn end(self, begins: UtcDateTime, zone: &Zone) -> UtcDateTime {
+        let reading = Reading::in_zone(zone.clone());
+        let days = |days: u8| Period::days(u32::from(days)).resolve(begins, &reading);
+        match (days(self.0), days(WINDOW_DAYS_MAX)) {
+            (Ok(wait), Ok(longest)) => wait.latest.min(longest.earliest),
+            // at the end of the calendar
+            _ => begins.saturating_add(Duration::days(i64::from(self.0))),
+        }
     }
 }
 
@@ -148,6 +157,7 @@ impl fmt::Display for KeyExpiry {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use time::macros::utc_datetime;
 
     // clause: Q-18
     #[test]
@@ -168,15 +178,50 @@ mod tests {
         }
     }
 
+    // clause: Q-18
     #[test]
-    fn a_window_ends_after_whole_days() {
-        let begins = UtcDateTime::UNIX_EPOCH;
-        let end = PendingWindow::SHORTEST.end(begins);
-        assert_eq!(end, begins + Duration::days(7));
-        assert_eq!(
-            PendingWindow::default().end(UtcDateTime::MAX),
-            UtcDateTime::MAX
-        );
+    fn a_window_ends_with_its_last_day() {
+        let check = |begins: UtcDateTime, days: u8, zone: &str, end: UtcDateTime| {
+            let window = PendingWindow::try_from(days).expect("a window");
+            let zone = zone.parse().expect("a zone");
+            assert_eq!(window.end(begins, &zone), end, "{begins} {days} {zone}");
+        };
+        let noon = utc_datetime!(2026-11-21 12:00);
+        check(noon, 7, "UTC", utc_datetime!(2026-11-29 00:00));
+        check(noon, 29, "UTC", utc_datetime!(2026-12-21 00:00));
+        // the longest one does not wait for the end of its day
+        check(noon, 30, "UTC", utc_datetime!(2026-12-21 12:00));
+        // the day on which it began is not counted
+        let midnight = utc_datetime!(2026-11-21 00:00);
+        check(midnight, 7, "UTC", utc_datetime!(2026-11-29 00:00));
+        check(midnight, 30, "UTC", utc_datetime!(2026-12-21 00:00));
+        // 21:00 there, so that the seventh day ends three hours later
+        check(noon, 7, "+09:00", utc_datetime!(2026-11-28 15:00));
+        let last = PendingWindow::default().end(UtcDateTime::MAX, &Zone::UTC);
+        assert_eq!(last, UtcDateTime::MAX);
+    }
+
+    // clause: Q-18
+    #[test]
+    fn every_wait_is_its_days_in_every_reading_and_at_most_thirty_in_any() {
+        for zone in ["UTC", "+09:00", "America/Chicago"] {
+            let zone: Zone = zone.parse().expect("a zone");
+            let reading = Reading::in_zone(zone.clone());
+            // two years, each 17 hours and some: over every clock change
+            for step in 0..1_030 {
+                let begins = utc_datetime!(2026-01-01 00:00) + Duration::minutes(1_021) * step;
+                let days = |n: u32| Period::days(n).resolve(begins, &reading).expect("in range");
+                for n in [7, 8, 28, 29, 30] {
+                    let window = PendingWindow::try_from(n).expect("a window");
+                    let end = window.end(begins, &zone);
+                    assert!(end <= days(30).earliest, "{begins} {n} {zone}");
+                    assert!(end >= days(n.into()).earliest, "{begins} {n} {zone}");
+                    if n <= 28 {
+                        assert_eq!(end, days(n.into()).latest, "{begins} {n} {zone}");
+                    }
+                }
+            }
+        }
     }
 
     // clause: Q-17

@@ -63,7 +63,7 @@ fn expected(row: Row, act: Act, now: UtcDateTime) -> Result<Row, &'static str> {
         }),
         (Enabled | Disabled, Act::Schedule(window)) => Ok(Row {
             state: PendingDeletion,
-            window: Some(now + Duration::days(i64::from(window.days()))),
+            window: Some(wait_ends(now, window.days())),
             ..row
         }),
         (Enabled | Disabled, Act::Cancel) => Err("not pending deletion"),
@@ -90,6 +90,14 @@ fn expected(row: Row, act: Act, now: UtcDateTime) -> Result<Row, &'static str> {
         }),
         (_, Act::DestroyDue) => Ok(row),
     }
+}
+
+/// When so many days are over in every reading: at the end of the last one in UTC, and after thirty
+/// times 24 hours at the latest.
+fn wait_ends(from: UtcDateTime, days: u8) -> UtcDateTime {
+    let last = from.date().saturating_add(Duration::days(days.into()));
+    let end = last.next_day().unwrap_or(last).midnight().as_utc();
+    end.min(from + Duration::days(30))
 }
 
 struct Run {

@@ -68,11 +68,11 @@ enum Verb {
         /// The key.
         id: KeyId,
     },
-    /// Makes a key unusable, and destroys it after a window.
+    /// Makes a key unusable, and destroys it after whole days of waiting.
     ScheduleDestruction {
         /// The key.
         id: KeyId,
-        /// Days to wait, 7 to 30.
+        /// Days to wait, 7 to 30, the last one to its end in UTC; 30 are 30 times 24 hours.
         #[arg(long, value_name = "N")]
         days: PendingWindow,
     },

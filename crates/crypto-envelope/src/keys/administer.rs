@@ -128,7 +128,7 @@ impl Keys {
             };
             let ends = match state {
                 KeyState::PendingDeletion => {
-                    let ends = window.end(self.latest().await?);
+                    let ends = window.end(self.latest().await?, &self.options.zone);
                     self.refuse_floor(&event, &key, &Cause::Window, ends)
                         .await?;
                     Some(ends)

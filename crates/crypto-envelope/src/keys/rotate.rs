@@ -158,7 +158,7 @@ impl Keys {
             if kek.key_state() != KeyState::Enabled {
                 return Ok(kek.pending_until);
             }
-            let ends = self.options.replaced_window.end(from);
+            let ends = self.options.replaced_window.end(from, &self.options.zone);
             let scheduled = KekRecord {
                 switch: Switch::Pending,
                 pending_until: Some(ends),

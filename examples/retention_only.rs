@@ -5,7 +5,9 @@
 use std::error::Error;
 
 use covenant_core::TenantId;
-use retention_policy::{Item, Moment, Occurrence, PlanContext, Retention as _, Rules, plan};
+use retention_policy::{
+    HoldView, Item, Moment, Occurrence, PlanContext, Retention as _, Rules, plan,
+};
 use time::Duration;
 use time::macros::utc_datetime;
 
@@ -22,7 +24,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let note = Item::new(tenant, "note", 42_i64, &events);
     for days in [10, 31] {
         let now = deleted + Duration::days(days);
-        let verdict = rules.evaluate(&note, &Moment::at(now));
+        let verdict = rules.evaluate(&note, &HoldView::none(), &Moment::at(now));
         let found = [(note.clone(), verdict.clone())];
         let due = plan(&found, now, &PlanContext::of(&rules)).items().len();
         println!("after {days} days: {:?}, {due} to delete", verdict.state);

@@ -6,7 +6,7 @@ use std::hint::black_box;
 use benches::{Bar, Measure, compare, time};
 use covenant_core::{DayRule, MonthRule, Period, TenantId, Zone};
 use jiff::{Span, ToSpan as _};
-use retention_policy::{Item, Moment, Occurrence, Retention as _, RuleSet, Rules, State};
+use retention_policy::{HoldView, Item, Moment, Occurrence, Retention as _, RuleSet, Rules, State};
 use time::macros::utc_datetime;
 use time::{Duration, UtcDateTime};
 
@@ -64,11 +64,11 @@ fn verdict() -> Result<(), Box<dyn Error>> {
     let events = [Occurrence::new("record.deleted", DELETED)];
     let item = Item::new(tenant, "record", 1_i64, &events);
     let now = Moment::at(DELETED + Duration::days(10));
-    let verdict = rules.evaluate(&item, &now);
+    let verdict = rules.evaluate(&item, &HoldView::none(), &now);
     if verdict.state != State::Keep || verdict.because.rules.len() != 10 {
         return Err("the verdict does not come from ten rules".into());
     }
-    let took = time(|| rules.evaluate(black_box(&item), &now));
+    let took = time(|| rules.evaluate(black_box(&item), &HoldView::none(), &now));
     Measure {
         id: "retention-policy/verdict",
         value: 1.0 / took.as_secs_f64(),

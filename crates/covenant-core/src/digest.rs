@@ -1,4 +1,4 @@
-//! SHA-256.
+//! SHA-256: the value, always there; computing one needs feature `digest`.
 
 use std::fmt;
 use std::str::FromStr;
@@ -16,6 +16,7 @@ pub struct DigestError;
 
 impl Digest {
     /// SHA-256 of the bytes.
+    #[cfg(feature = "digest")]
     #[must_use]
     pub fn of(bytes: &[u8]) -> Self {
         let mut hasher = Hasher::new();
@@ -57,9 +58,11 @@ impl FromStr for Digest {
 impl LogSafe for Digest {}
 
 /// SHA-256 over bytes that come in parts.
+#[cfg(feature = "digest")]
 #[derive(Clone)]
 pub struct Hasher(ring::digest::Context);
 
+#[cfg(feature = "digest")]
 impl Hasher {
     /// A hasher that has seen nothing.
     #[must_use]
@@ -85,11 +88,13 @@ impl Hasher {
     }
 }
 
+#[cfg(feature = "digest")]
 impl Default for Hasher {
     fn default() -> Self {
         Self::new()
     }
 }
+#[cfg(feature = "digest")]
 impl fmt::Debug for Hasher {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Hasher")

@@ -32,6 +32,12 @@ pub mod kind {
     /// Marks ids of disposal and erasure orders.
     #[derive(Debug)]
     pub struct Order;
+    /// Marks ids of holds.
+    #[derive(Debug)]
+    pub struct Hold;
+    /// Marks ids of principals of any kind.
+    #[derive(Debug)]
+    pub struct Principal;
     /// Marks ids of members of a tenant.
     #[derive(Debug)]
     pub struct User;
@@ -68,6 +74,10 @@ pub type VaultId = Id<kind::Vault>;
 pub type SnapshotId = Id<kind::Snapshot>;
 /// Names a disposal or erasure order.
 pub type OrderId = Id<kind::Order>;
+/// Names a hold.
+pub type HoldId = Id<kind::Hold>;
+/// Names whoever acts: a member, a person of staff, an integration or a service.
+pub type PrincipalId = Id<kind::Principal>;
 /// Names a member of a tenant.
 pub type UserId = Id<kind::User>;
 /// Names one person of the operator's staff.

@@ -24,7 +24,7 @@
 //! ```
 //!
 //! # Features
-//! - `digest`: SHA-256, the C2SP note codec and the statement format; brings `ring`.
+//! - `digest`: computes SHA-256; the C2SP note codec and the statement format; brings `ring`.
 //! - `zones`: civil time zones by name; brings `jiff`'s database behind one adapter.
 //! - `serde`: settings types read from policy and rule files.
 //! - `testing`: suites for implementors of the joints, a seeded [`Random`], a sink in memory.
@@ -33,7 +33,6 @@
 pub mod canon;
 mod clause;
 mod clock;
-#[cfg(feature = "digest")]
 pub mod digest;
 pub mod event;
 mod id;
@@ -60,8 +59,9 @@ pub use clause::{ClauseId, ClauseIdError};
 pub use clock::{Clock, ManualClock, Monotonic, SystemClock};
 pub use event::{Action, ActorContext, Event, EventSink, Outcome, Prepared, SinkError, Target};
 pub use id::{
-    DecisionId, EventId, ITEM_ID_LEN_BYTES_MAX, Id, IdError, ItemId, ItemIdError, KeyId, LogId,
-    OrderId, SnapshotId, StaffId, StoreId, TenantId, TxnId, UserId, VaultId, kind,
+    DecisionId, EventId, HoldId, ITEM_ID_LEN_BYTES_MAX, Id, IdError, ItemId, ItemIdError, KeyId,
+    LogId, OrderId, PrincipalId, SnapshotId, StaffId, StoreId, TenantId, TxnId, UserId, VaultId,
+    kind,
 };
 pub use log_safe::{LogSafe, Redacted};
 pub use outbox::{OutboxError, OutboxRow, OutboxTx, TxTag};

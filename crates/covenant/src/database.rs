@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use covenant_core::{Action, ItemId, TenantId, UserId};
 use crypto_envelope::KeyError;
-use retention_policy::{Item, Occurrence};
+use retention_policy::{HoldView, Item, Occurrence};
 use sql_store::due::Due;
 use tenant_isolation::level::Maintain;
 use tenant_isolation::{
@@ -135,10 +135,10 @@ impl Covenant {
             ItemId::from(tenant.as_uuid()),
             &events,
         );
-        let verdict = self
-            .parts()
-            .retention
-            .evaluate(&item, &self.moment(deleted));
+        let verdict =
+            self.parts()
+                .retention
+                .evaluate(&item, &HoldView::none(), &self.moment(deleted));
         Ok(verdict
             .gone_by
             .unwrap_or(deleted)

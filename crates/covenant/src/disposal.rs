@@ -7,7 +7,7 @@ use covenant_core::{Action, Event, ItemId, Target, TenantId};
 use object_store::ObjectStoreExt as _;
 use retention_policy::scan::{Needle, find, sqlite_files};
 use retention_policy::{
-    InvertedProbe, Item, Moment, Occurrence, PROBE_LEN_BYTES, Probe, State, flush_after,
+    HoldView, InvertedProbe, Item, Moment, Occurrence, PROBE_LEN_BYTES, Probe, State, flush_after,
 };
 use sql_store::due::Due;
 use sql_store::{Args, Row, Tx};
@@ -139,7 +139,9 @@ impl Covenant {
             ItemId::from(tenant.as_uuid()),
             &events,
         );
-        self.parts().retention.evaluate(&item, &self.moment(now))
+        self.parts()
+            .retention
+            .evaluate(&item, &HoldView::none(), &self.moment(now))
     }
 
     /// The moment at which something is judged.

@@ -10,7 +10,7 @@ use backup_engine::{Cadence, Keeping};
 use covenant::{CLASS_DATABASE, CLASS_RECORD, Profile, ProfileError};
 use covenant_core::{ItemId, RegionSet, TenantId};
 use policy_document::{Document, ErrorKind};
-use retention_policy::{Item, KeepUntil, Limit, Moment, Occurrence, Retention as _};
+use retention_policy::{HoldView, Item, KeepUntil, Limit, Moment, Occurrence, Retention as _};
 use time::{Duration, UtcDateTime};
 
 type Outcome<T = ()> = Result<T, Box<dyn Error>>;
@@ -34,7 +34,9 @@ fn verdict(profile: &Profile, class: &str, event: &str, at: UtcDateTime) -> Stri
     let events = [Occurrence::new(event, at)];
     let tenant = TenantId::from_bytes([1; 16]);
     let item = Item::new(tenant, class, ItemId::from(1_i64), &events);
-    let verdict = profile.rules.evaluate(&item, &Moment::at(at));
+    let verdict = profile
+        .rules
+        .evaluate(&item, &HoldView::none(), &Moment::at(at));
     let keep = match verdict.keep_until {
         KeepUntil::At(until) => until.to_string(),
         other => format!("{other:?}"),

@@ -1,6 +1,6 @@
 //! The rules alone, in a service that has no database of ours: who goes, when, and why.
 use covenant_core::TenantId;
-use retention_policy::{Item, Limits, Moment, Occurrence, PlanContext, Population};
+use retention_policy::{HoldView, Item, Limits, Moment, Occurrence, PlanContext, Population};
 use retention_policy::{Retention, Rules, plan};
 use time::{Duration, UtcDateTime};
 
@@ -18,7 +18,12 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let now = deleted + Duration::days(31);
     let found: Vec<_> = (1..=3_i64)
         .map(|id| Item::new(tenant, "record", id, &events))
-        .map(|item| (item.clone(), rules.evaluate(&item, &Moment::at(now))))
+        .map(|item| {
+            (
+                item.clone(),
+                rules.evaluate(&item, &HoldView::none(), &Moment::at(now)),
+            )
+        })
         .collect();
     for reason in found.iter().flat_map(|(_, verdict)| &verdict.because.rules) {
         assert!(reason.decided, "{} has nothing to say", reason.rule);

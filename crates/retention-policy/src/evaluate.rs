@@ -11,53 +11,62 @@ use std::fmt::Debug;
 use std::time::Duration;
 
 use covenant_core::Window;
+use covenant_core::digest::Digest;
 use time::UtcDateTime;
 
 use crate::rule::{Act, Limit, Rule};
 use crate::schedule::{earlier, later, start_by};
-use crate::verdict::{Effect, KeepUntil, Reason, Reasons, State, Unclassified, Verdict};
-use crate::{Item, Moment, Occurrence, RuleSet, Slack, Trigger};
+use crate::verdict::{
+    Effect, HoldReason, KeepUntil, Reason, Reasons, State, Unclassified, Verdict,
+};
+use crate::{Hold, HoldView, Item, Moment, Occurrence, RuleSet, Slack, Trigger};
 
 /// Decides what is to be done with an item at a moment.
 ///
 /// # Contract
 /// Pure: the same item and moment give the same verdict. The order of the item's events changes
 /// nothing. `next_change` is the first later instant at which the state differs, given no further
-/// events. An item that the rules cannot classify is kept, with the reason.
+/// events, and that the holds stand to their ends. An item that the rules cannot classify is kept,
+/// with the reason. A hold that matches and has not ended at the moment decides before any rule,
+/// whenever it was placed.
 ///
 /// # Implementing
 /// A wrapper must pass on every method. An implementation that has no canonical rules returns
 /// `None` as its digest; its plans cannot be approved.
 pub trait Retention: Debug + Send + Sync {
     /// The verdict.
-    fn evaluate(&self, item: &Item<'_>, moment: &Moment) -> Verdict;
+    fn evaluate(&self, item: &Item<'_>, holds: &HoldView, moment: &Moment) -> Verdict;
     /// SHA-256 of the canonical rules; `None` without feature `digest`.
-    fn digest(&self) -> Option<[u8; 32]>;
+    fn digest(&self) -> Option<Digest>;
 }
 
 impl Retention for RuleSet {
-    fn evaluate(&self, item: &Item<'_>, moment: &Moment) -> Verdict {
+    fn evaluate(&self, item: &Item<'_>, holds: &HoldView, moment: &Moment) -> Verdict {
         let under = match self.under(item) {
             Ok(under) => under,
-            Err(why) => return unclassified(why),
+            Err(why) => return hold(unclassified(why), item, holds, moment.now),
         };
         let figures = self.figures(under, item.events, moment.now, Detail::Reasons);
         let state = figures.state(moment.now, &moment.slack);
-        Verdict {
+        let verdict = Verdict {
             state,
             keep_until: figures.keep,
             gone_by: figures.gone,
             start_by: figures.gone.map(|gone| start_by(gone, &moment.slack)),
+            held_by: Vec::new(),
+            suspended: None,
             next_change: self.next_change(under, item.events, moment, state, &figures),
             act: figures.act,
             because: Reasons {
                 rules: figures.reasons,
+                holds: Vec::new(),
                 unclassified: None,
             },
-        }
+        };
+        hold(verdict, item, holds, moment.now)
     }
 
-    fn digest(&self) -> Option<[u8; 32]> {
+    fn digest(&self) -> Option<Digest> {
         self.rules_digest()
     }
 }
@@ -368,16 +377,42 @@ impl Figures {
     }
 }
 
+/// What the rules say, unless holds stand before them: those decide first, and the state changes
+/// when the last of them ends.
+fn hold(mut verdict: Verdict, item: &Item<'_>, holds: &HoldView, now: UtcDateTime) -> Verdict {
+    let matching: Vec<&Hold> = holds.matching(item, now).collect();
+    if matching.is_empty() {
+        return verdict;
+    }
+    verdict.state = State::Held;
+    verdict.held_by = matching.iter().map(|hold| hold.id).collect();
+    verdict.suspended = verdict.gone_by.filter(|gone_by| *gone_by <= now);
+    let ends: Option<Vec<UtcDateTime>> = matching.iter().map(|hold| hold.mode.ends()).collect();
+    verdict.next_change = ends.and_then(|ends| ends.into_iter().max());
+    verdict.because.holds = matching
+        .iter()
+        .map(|hold| HoldReason {
+            hold: hold.id,
+            matter: hold.matter.clone(),
+            mode: hold.mode,
+        })
+        .collect();
+    verdict
+}
+
 fn unclassified(why: Unclassified) -> Verdict {
     Verdict {
         state: State::Keep,
         keep_until: KeepUntil::Open,
         gone_by: None,
         start_by: None,
+        held_by: Vec::new(),
+        suspended: None,
         next_change: None,
         act: Act::Late,
         because: Reasons {
             rules: Vec::new(),
+            holds: Vec::new(),
             unclassified: Some(why),
         },
     }

@@ -23,6 +23,10 @@ pub struct Item<'a> {
     pub bytes: u64,
     /// What happened to it, in any order.
     pub events: &'a [Occurrence<'a>],
+    /// When it was made; unknown, a hold that leaves out later items covers it all the same.
+    pub made_at: Option<UtcDateTime>,
+    /// The people it is about; unknown, every hold on a person of its tenant covers it.
+    pub subjects: Option<&'a [ItemId]>,
 }
 
 impl<'a> Item<'a> {
@@ -41,6 +45,8 @@ impl<'a> Item<'a> {
             store: STORE_MAIN,
             bytes: 0,
             events,
+            made_at: None,
+            subjects: None,
         }
     }
 
@@ -48,6 +54,24 @@ impl<'a> Item<'a> {
     #[must_use]
     pub fn in_store(self, store: &'a str) -> Self {
         Self { store, ..self }
+    }
+
+    /// The same item, made at this instant.
+    #[must_use]
+    pub fn made_at(self, at: UtcDateTime) -> Self {
+        Self {
+            made_at: Some(at),
+            ..self
+        }
+    }
+
+    /// The same item, about these people and nobody else.
+    #[must_use]
+    pub fn about(self, subjects: &'a [ItemId]) -> Self {
+        Self {
+            subjects: Some(subjects),
+            ..self
+        }
     }
 
     /// The same item with this size in bytes.

@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 use std::fmt::Debug;
 
+use covenant_core::digest::Digest;
 use covenant_core::{Action, BoxFuture, EventId, ItemId, TenantId};
 use time::UtcDateTime;
 
@@ -19,7 +20,7 @@ pub struct Head {
     /// Entries.
     pub size: u64,
     /// The root over the first `size` entries.
-    pub root: [u8; 32],
+    pub root: Digest,
 }
 
 /// What an entry is about.

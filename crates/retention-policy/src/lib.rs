@@ -2,7 +2,7 @@
 //! and why; then removes it and checks the bytes (P-18, P-51, P-52, P-58, R-23).
 //!
 //! To write rules use [`Rules`], or [`RulesFile`] and [`RuleSet::load`]; to judge an item use
-//! [`Retention::evaluate`]; to see the future use [`simulate`]; to collect what goes and have it
+//! [`Retention::evaluate`]; to keep it whatever the rules say place a [`Hold`]; to see the future use [`simulate`]; to collect what goes and have it
 //! approved use [`plan()`] and [`Limits`]; to know whether deletions may trust the clock use
 //! [`ClockGuard`]; to carry out one deletion durably use [`Disposal`]; to bring a restored copy up
 //! to date use [`Ledger`] and [`replay`]; to remove bytes from SQLite files and to look for what is
@@ -12,7 +12,7 @@
 //!
 //! ```
 //! use covenant_core::TenantId;
-//! use retention_policy::{Item, Moment, Occurrence, Retention, Rules, State};
+//! use retention_policy::{HoldView, Item, Moment, Occurrence, Retention, Rules, State};
 //! use time::{Duration, UtcDateTime};
 //!
 //! # fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -24,7 +24,7 @@
 //! let issued = UtcDateTime::UNIX_EPOCH;
 //! let events = [Occurrence::new("invoice.issued", issued)];
 //! let item = Item::new(tenant, "invoice", 42_i64, &events);
-//! let verdict = rules.evaluate(&item, &Moment::at(issued + Duration::days(2_000)));
+//! let verdict = rules.evaluate(&item, &HoldView::none(), &Moment::at(issued + Duration::days(2_000)));
 //! assert_eq!(verdict.state, State::Keep); // and `verdict.because` says why
 //! # Ok(())
 //! # }
@@ -44,6 +44,7 @@ mod builder;
 mod clock_guard;
 mod error;
 mod evaluate;
+pub mod hold;
 mod item;
 pub mod ledger;
 mod lifecycle;
@@ -69,6 +70,7 @@ pub use builder::Rules;
 pub use clock_guard::{ClockDoubt, ClockGuard, Trust};
 pub use error::{RuleError, RuleErrors};
 pub use evaluate::Retention;
+pub use hold::{HOLD_ITEMS_MAX, Hold, HoldMode, HoldScope, HoldView, ItemList, Later};
 pub use item::{Item, Moment, STORE_MAIN};
 pub use ledger::{
     DatabaseFate, Entry, Head, ItemFate, Ledger, LedgerError, LedgerKey, ReplayPlan, replay,
@@ -76,7 +78,9 @@ pub use ledger::{
 pub use lifecycle::{DatabaseState, Forbidden, RecordState};
 pub use limits::{Limits, Population, Refused};
 pub use load::{CLASSES_MAX, RULES_MAX, STORES_MAX};
-pub use name::{ClassId, NAME_LEN_BYTES_MAX, NameError, RuleId, StoreName, Trigger};
+pub use name::{
+    ClassId, Matter, NAME_LEN_BYTES_MAX, NameError, ReasonCode, RuleId, StoreName, Trigger,
+};
 pub use part::{DisposalPart, KeyLine, KeyState, LineState, PartItem, Remain, StoreLine};
 #[cfg(feature = "sqlite")]
 pub use physical::SqliteFlush;
@@ -90,4 +94,6 @@ pub use rule_set::RuleSet;
 pub use schedule::{Slack, flush_after, start_by};
 pub use simulate::{Change, Span, simulate};
 pub use trigger::{BACKUP_COMPLETED, BACKUP_CONSISTENT, Occurrence};
-pub use verdict::{Effect, KeepUntil, Reason, Reasons, State, Unclassified, Verdict, Window};
+pub use verdict::{
+    Effect, HoldReason, KeepUntil, Reason, Reasons, State, Unclassified, Verdict, Window,
+};

@@ -62,6 +62,10 @@ names! {
     ClassId,
     /// A store as the rules know it, such as `rows`; not the id of one physical store.
     StoreName,
+    /// A legal matter or case that a hold serves: the number it is known by, never a person's name.
+    Matter,
+    /// Why a hold was placed, as a code of the caller's list; never free text.
+    ReasonCode,
     /// A rule.
     RuleId,
     /// An event that starts, ends, waives or cancels, such as `record.deleted`.

@@ -3,6 +3,7 @@
 
 use std::collections::BTreeSet;
 
+use covenant_core::digest::Digest;
 use covenant_core::{ClauseId, EventId, KeyId, OrderId, TenantId};
 use time::UtcDateTime;
 
@@ -21,7 +22,7 @@ pub struct DisposalPart {
     /// The rule on which it rests.
     pub rule: RuleId,
     /// Digest of the rule set.
-    pub rules: Option<[u8; 32]>,
+    pub rules: Option<Digest>,
     /// The items.
     pub items: Vec<PartItem>,
     /// One line for every store that was reached or should have been.

@@ -3,6 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use covenant_core::digest::Digest;
 use covenant_core::{ItemId, TenantId, canon};
 use time::UtcDateTime;
 
@@ -14,7 +15,7 @@ use crate::{Effect, Item, KeepUntil, RuleId, RuleSet, StoreName, Verdict};
 pub struct PlanContext {
     /// Digest of the rules, from [`crate::Retention::digest`]; without one the plan cannot be
     /// approved.
-    pub rules: Option<[u8; 32]>,
+    pub rules: Option<Digest>,
     /// How the bytes of each store are removed; a store that is not here is deleted from.
     pub methods: BTreeMap<StoreName, Method>,
     /// Tenants that were looked at, whether or not anything of them goes.
@@ -68,7 +69,7 @@ pub struct PlanItem {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Plan {
     made_at: UtcDateTime,
-    rules: Option<[u8; 32]>,
+    rules: Option<Digest>,
     tenants: BTreeSet<TenantId>,
     items: Vec<PlanItem>,
 }
@@ -131,7 +132,7 @@ impl Plan {
 
     /// Digest of the rules it was made under.
     #[must_use]
-    pub const fn rules(&self) -> Option<[u8; 32]> {
+    pub const fn rules(&self) -> Option<Digest> {
         self.rules
     }
 
@@ -159,7 +160,7 @@ impl Plan {
         let mut w = canon::Writer::new();
         w.text("covenant/plan/v0")
             .instant(*made_at)
-            .fixed(&rules.unwrap_or_default());
+            .fixed(rules.map_or([0; 32], |rules| *rules.as_bytes()).as_slice());
         w.u32(count(tenants.len()));
         for tenant in tenants {
             w.fixed(tenant.as_bytes());
@@ -196,8 +197,8 @@ impl Plan {
     /// SHA-256 of [`Plan::bytes`]: what a person approves.
     #[cfg(feature = "digest")]
     #[must_use]
-    pub fn hash(&self) -> covenant_core::digest::Digest {
-        covenant_core::digest::Digest::of(&self.bytes())
+    pub fn hash(&self) -> Digest {
+        Digest::of(&self.bytes())
     }
 }
 

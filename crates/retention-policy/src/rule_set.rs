@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use covenant_core::digest::Digest;
 use covenant_core::{Reading, canon};
 
 use crate::rule::{Act, Limit, Method, Rule, RulesFile};
@@ -17,7 +18,7 @@ pub struct RuleSet {
     pub(crate) known: BTreeSet<Trigger>,
     methods: BTreeMap<StoreName, Method>,
     canonical: Vec<u8>,
-    digest: Option<[u8; 32]>,
+    digest: Option<Digest>,
 }
 
 impl RuleSet {
@@ -84,18 +85,18 @@ impl RuleSet {
 
     /// SHA-256 of the canonical bytes; `None` without feature `digest`.
     #[must_use]
-    pub const fn rules_digest(&self) -> Option<[u8; 32]> {
+    pub const fn rules_digest(&self) -> Option<Digest> {
         self.digest
     }
 }
 
 #[cfg(feature = "digest")]
-fn digest(bytes: &[u8]) -> Option<[u8; 32]> {
-    Some(*covenant_core::digest::Digest::of(bytes).as_bytes())
+fn digest(bytes: &[u8]) -> Option<Digest> {
+    Some(Digest::of(bytes))
 }
 
 #[cfg(not(feature = "digest"))]
-const fn digest(_bytes: &[u8]) -> Option<[u8; 32]> {
+const fn digest(_bytes: &[u8]) -> Option<Digest> {
     None
 }
 

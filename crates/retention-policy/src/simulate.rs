@@ -5,7 +5,7 @@ use std::collections::BinaryHeap;
 
 use time::UtcDateTime;
 
-use crate::{Item, Moment, Retention, RuleSet, Slack, State, Verdict};
+use crate::{HoldView, Item, Moment, Retention, RuleSet, Slack, State, Verdict};
 
 /// From an instant, included, to an instant, excluded.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -30,10 +30,11 @@ pub struct Change {
 }
 
 /// The changes of all items in the span, in order of time and then of position: first each item's
-/// state at its beginning, then every change. Memory grows with the number of items, not of changes.
+/// state at its beginning, then every change. The holds stand from the beginning to their ends. Memory grows with the number of items, not of changes.
 pub fn simulate<'a>(
     rules: &'a dyn Retention,
     items: &'a [Item<'a>],
+    holds: &'a HoldView,
     slack: Slack,
     span: Span,
 ) -> impl Iterator<Item = Change> + 'a {
@@ -43,7 +44,7 @@ pub fn simulate<'a>(
         .collect();
     std::iter::from_fn(move || {
         let Reverse((at, item, before)) = due.pop()?;
-        let verdict = rules.evaluate(items.get(item)?, &Moment::at(at).with_slack(slack));
+        let verdict = rules.evaluate(items.get(item)?, holds, &Moment::at(at).with_slack(slack));
         if let Some(next) = verdict
             .next_change
             .filter(|next| *next < span.until && *next > at)
@@ -64,9 +65,10 @@ impl RuleSet {
     pub fn simulate<'a>(
         &'a self,
         items: &'a [Item<'a>],
+        holds: &'a HoldView,
         slack: Slack,
         span: Span,
     ) -> impl Iterator<Item = Change> + 'a {
-        simulate(self, items, slack, span)
+        simulate(self, items, holds, slack, span)
     }
 }

@@ -1,16 +1,18 @@
 //! The answer to "what about this item, now?", with its reasons.
 
-use covenant_core::{ClauseId, Period};
+use covenant_core::{ClauseId, HoldId, Period};
 use time::UtcDateTime;
 
 pub use covenant_core::Window;
 
-use crate::{Act, RuleId};
+use crate::{Act, HoldMode, Matter, RuleId};
 
 /// What is to be done with an item.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[non_exhaustive]
 pub enum State {
+    /// A hold keeps it, whatever the rules say; see [`Verdict::held_by`].
+    Held,
     /// A floor keeps it, or nothing has started yet.
     Keep,
     /// It may go; [`Act`] says whether it does.
@@ -75,6 +77,17 @@ pub struct Reason {
     pub decided: bool,
 }
 
+/// One hold that was found to match.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct HoldReason {
+    /// The hold.
+    pub hold: HoldId,
+    /// What it serves.
+    pub matter: Matter,
+    /// Who may end it, and when it ends by itself.
+    pub mode: HoldMode,
+}
+
 /// Why an item could not be judged; it is kept, and somebody must look.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, thiserror::Error)]
 #[non_exhaustive]
@@ -90,11 +103,14 @@ pub enum Unclassified {
     Trigger,
 }
 
-/// Every rule that was looked at, in order of their ids; no customer content.
+/// Every rule that was looked at, in order of their ids, and every hold that matches; no customer
+/// content.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Reasons {
     /// The rules.
     pub rules: Vec<Reason>,
+    /// The holds, in order of their ids.
+    pub holds: Vec<HoldReason>,
     /// Why the item could not be judged.
     pub unclassified: Option<Unclassified>,
 }
@@ -111,6 +127,10 @@ pub struct Verdict {
     pub gone_by: Option<UtcDateTime>,
     /// When its disposal must start.
     pub start_by: Option<UtcDateTime>,
+    /// The active holds that match, in order of their ids; not empty exactly when it is held.
+    pub held_by: Vec<HoldId>,
+    /// The deadline that has passed while holds keep the item: it goes as soon as the last ends.
+    pub suspended: Option<UtcDateTime>,
     /// The first later instant at which the state is another, if nothing more happens to the item.
     pub next_change: Option<UtcDateTime>,
     /// Whether an eligible item goes at once.
@@ -126,7 +146,7 @@ impl Verdict {
         match self.state {
             State::Eligible => matches!(self.act, Act::Early),
             State::Due | State::Overdue => true,
-            State::Keep | State::Conflict => false,
+            State::Held | State::Keep | State::Conflict => false,
         }
     }
 
@@ -151,6 +171,7 @@ impl State {
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
+            Self::Held => "held",
             Self::Keep => "keep",
             Self::Eligible => "eligible",
             Self::Due => "due",

@@ -7,7 +7,7 @@ mod cases {
 
     use covenant_core::{ItemId, TenantId};
     use retention_policy::{
-        Item, Limits, Method, Moment, Occurrence, Plan, PlanContext, Population, Refused,
+        HoldView, Item, Limits, Method, Moment, Occurrence, Plan, PlanContext, Population, Refused,
         Retention, RuleSet, Rules, Verdict, plan,
     };
     use time::{Duration, UtcDateTime};
@@ -66,7 +66,7 @@ mod cases {
             let item = Item::new(self.tenant, self.class, self.id, &events)
                 .in_store(self.store)
                 .of_bytes(self.bytes);
-            let verdict = rules.evaluate(&item, &Moment::at(self.made_at));
+            let verdict = rules.evaluate(&item, &HoldView::none(), &Moment::at(self.made_at));
             assert!(verdict.disposes());
             let mut context = PlanContext::of(&rules);
             context.tenants.extend(self.looked_at);
@@ -121,7 +121,7 @@ mod cases {
         let item = Item::new(tenant(1), "record", 1_i64, &events)
             .in_store("rows")
             .of_bytes(10);
-        let verdict = rules.evaluate(&item, &Moment::at(base.made_at));
+        let verdict = rules.evaluate(&item, &HoldView::none(), &Moment::at(base.made_at));
         let mut context = PlanContext::of(&rules);
         context.methods = BTreeMap::from([("rows".parse().unwrap(), Method::ClearFields)]);
         methods = plan(&[(item.clone(), verdict.clone())], base.made_at, &context);
@@ -167,7 +167,7 @@ mod cases {
             let item = Item::new(tenant(1), "record", id, events)
                 .in_store("rows")
                 .of_bytes(100);
-            let verdict = rules.evaluate(&item, &Moment::at(at(9_000_000)));
+            let verdict = rules.evaluate(&item, &HoldView::none(), &Moment::at(at(9_000_000)));
             (item, verdict)
         })
         .collect()
@@ -189,7 +189,7 @@ mod cases {
     fn what_is_kept_is_not_planned() {
         let (rules, events, _) = found(1);
         let item = Item::new(tenant(1), "record", 1_i64, &events).in_store("rows");
-        let early = rules.evaluate(&item, &Moment::at(at(5)));
+        let early = rules.evaluate(&item, &HoldView::none(), &Moment::at(at(5)));
         assert_eq!(
             plan(&[(item, early)], at(5), &PlanContext::of(&rules)).items(),
             []
@@ -209,7 +209,7 @@ mod cases {
         let expect = [
             text("covenant/plan/v0"),
             9_000_000_i64.to_be_bytes().to_vec(),
-            rules("P10D").digest().unwrap().to_vec(),
+            rules("P10D").digest().unwrap().as_bytes().to_vec(),
             1_u32.to_be_bytes().to_vec(),
             vec![1; 16],
             1_u32.to_be_bytes().to_vec(),
@@ -237,7 +237,7 @@ mod cases {
             at(0) + Duration::milliseconds(500),
         )];
         let item = Item::new(tenant(1), "record", 1_i64, &events).in_store("rows");
-        let verdict = rules.evaluate(&item, &Moment::at(at(9_000_000)));
+        let verdict = rules.evaluate(&item, &HoldView::none(), &Moment::at(at(9_000_000)));
         let gone = verdict.gone_by.unwrap();
         assert_ne!(gone.nanosecond(), 0);
         let plan = plan(&[(item, verdict)], at(9_000_000), &PlanContext::of(&rules));

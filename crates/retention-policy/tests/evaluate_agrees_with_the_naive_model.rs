@@ -9,7 +9,8 @@ mod cases {
     use covenant_core::Reading;
     use proptest::prelude::*;
     use retention_policy::{
-        Act, Item, KeepUntil, Moment, Occurrence, Retention, RuleSet, Rules, Slack, Span, State,
+        Act, HoldView, Item, KeepUntil, Moment, Occurrence, Retention, RuleSet, Rules, Slack, Span,
+        State,
     };
 
     const EVENTS: [&str; 5] = ["start", "stop", "other", "undo", "waive"];
@@ -111,7 +112,7 @@ mod cases {
                 slack_secs: i64::try_from(slack_secs).unwrap(),
             };
             let item = Item::new(tenant(1), "thing", 1_i64, &events);
-            let verdict = rules.evaluate(&item, &Moment::at(at(now)).with_slack(slack(slack_secs)));
+            let verdict = rules.evaluate(&item, &HoldView::none(), &Moment::at(at(now)).with_slack(slack(slack_secs)));
             let expect = model.answer(at(now));
             prop_assert_eq!(verdict.state, expect.state);
             prop_assert_eq!(verdict.keep_until, expect.keep_until);
@@ -154,7 +155,7 @@ mod cases {
             let one = Item::new(tenant(1), "thing", 1_i64, &events);
             let other = Item::new(tenant(1), "thing", 1_i64, &shuffled);
             let moment = Moment::at(at(now));
-            prop_assert_eq!(first.evaluate(&one, &moment), second.evaluate(&other, &moment));
+            prop_assert_eq!(first.evaluate(&one, &HoldView::none(), &moment), second.evaluate(&other, &HoldView::none(), &moment));
         }
 
         #[test]
@@ -169,8 +170,8 @@ mod cases {
             let (Some(few), Some(many)) = (build(&said), build(&longer)) else { return Ok(()) };
             let item = Item::new(tenant(1), "thing", 1_i64, &events);
             let (before, after) = (
-                few.evaluate(&item, &Moment::at(at(now))),
-                many.evaluate(&item, &Moment::at(at(now))),
+                few.evaluate(&item, &HoldView::none(), &Moment::at(at(now))),
+                many.evaluate(&item, &HoldView::none(), &Moment::at(at(now))),
             );
             match more {
                 Said::Ceiling { .. } => {
@@ -202,8 +203,8 @@ mod cases {
                 let ceiling = build(&[Said::Ceiling { from, period, late }]).unwrap();
                 let item = Item::new(tenant(1), "thing", 1_i64, &events);
                 let moment = Moment::at(at(now));
-                let keep_until = floor.evaluate(&item, &moment).keep_until;
-                (keep_until, ceiling.evaluate(&item, &moment).gone_by)
+                let keep_until = floor.evaluate(&item, &HoldView::none(), &moment).keep_until;
+                (keep_until, ceiling.evaluate(&item, &HoldView::none(), &moment).gone_by)
             };
             let (strict, lenient) = (judge(0, 0), judge(tolerance, tolerance));
             match (strict.0, lenient.0) {
@@ -227,12 +228,13 @@ mod cases {
                 .map(|(n, events)| Item::new(tenant(1), "thing", i64::try_from(n).unwrap(), events))
                 .collect();
             let span = Span { from: at(0), until: at(SPAN_SECS) };
-            let changes: Vec<_> = rules.simulate(&items, slack(2), span).collect();
+            let none = HoldView::none();
+            let changes: Vec<_> = rules.simulate(&items, &none, slack(2), span).collect();
             prop_assert!(changes.windows(2).all(|w| (w[0].at, w[0].item) < (w[1].at, w[1].item)));
             for (n, item) in items.iter().enumerate() {
                 let own: Vec<_> = changes.iter().filter(|change| change.item == n).collect();
                 for second in 0..SPAN_SECS {
-                    let alone = rules.evaluate(item, &Moment::at(at(second)).with_slack(slack(2)));
+                    let alone = rules.evaluate(item, &HoldView::none(), &Moment::at(at(second)).with_slack(slack(2)));
                     let last = own.iter().rfind(|change| change.at <= at(second)).unwrap();
                     prop_assert_eq!(alone.state, last.verdict.state);
                     if last.at == at(second) {
@@ -295,7 +297,8 @@ mod cases {
         for deleted in [0, 1, 3_600, 43_200, 86_399] {
             let events = [Occurrence::new("record.deleted", at(deleted))];
             let item = Item::new(tenant(1), "record", 7_i64, &events);
-            let verdict = |second| rules.evaluate(&item, &Moment::at(at(second)));
+            let verdict =
+                |second| rules.evaluate(&item, &HoldView::none(), &Moment::at(at(second)));
             // end of the thirtieth day after the day of deletion: the latest reading
             assert_eq!(verdict(deleted).keep_until, KeepUntil::At(at(31 * DAY)));
             assert_eq!(verdict(31 * DAY - 1).state, State::Keep);
@@ -323,7 +326,11 @@ mod cases {
             ],
         ];
         for events in histories {
-            let verdict = rules.evaluate(&Item::new(tenant(1), "record", 7_i64, events), &moment);
+            let verdict = rules.evaluate(
+                &Item::new(tenant(1), "record", 7_i64, events),
+                &HoldView::none(),
+                &moment,
+            );
             assert_eq!(
                 (verdict.state, verdict.keep_until),
                 (State::Keep, KeepUntil::Open)
@@ -336,7 +343,7 @@ mod cases {
             Occurrence::new("record.deleted", at(300 * DAY)),
         ];
         let item = Item::new(tenant(1), "record", 7_i64, &again);
-        let verdict = rules.evaluate(&item, &Moment::at(at(300 * DAY + 5)));
+        let verdict = rules.evaluate(&item, &HoldView::none(), &Moment::at(at(300 * DAY + 5)));
         assert_eq!(verdict.state, State::Keep);
         assert_eq!(verdict.keep_until, KeepUntil::At(at(331 * DAY)));
     }
@@ -354,7 +361,11 @@ mod cases {
         for (restored, state) in [(9, State::Overdue), (10, State::Keep), (11, State::Keep)] {
             let events = events(at(restored));
             let item = Item::new(tenant(1), "record", 7_i64, &events);
-            assert_eq!(rules.evaluate(&item, &moment).state, state, "{restored}");
+            assert_eq!(
+                rules.evaluate(&item, &HoldView::none(), &moment).state,
+                state,
+                "{restored}"
+            );
         }
     }
 
@@ -376,8 +387,13 @@ mod cases {
             [Act::Late, Act::Early],
             [Act::Late, Act::Late],
         ] {
-            let judge =
-                |second| build(act).evaluate(&item, &Moment::at(at(second)).with_slack(slack(5)));
+            let judge = |second| {
+                build(act).evaluate(
+                    &item,
+                    &HoldView::none(),
+                    &Moment::at(at(second)).with_slack(slack(5)),
+                )
+            };
             let states = [9, 10, 94, 95, 100].map(|second| judge(second).state);
             use State::{Due, Eligible, Keep, Overdue};
             assert_eq!(states, [Keep, Eligible, Eligible, Due, Overdue]);
@@ -387,7 +403,11 @@ mod cases {
             );
         }
         let early = build([Act::Early, Act::Early]);
-        assert!(early.evaluate(&item, &Moment::at(at(10))).disposes());
+        assert!(
+            early
+                .evaluate(&item, &HoldView::none(), &Moment::at(at(10)))
+                .disposes()
+        );
     }
 
     #[test]
@@ -396,10 +416,10 @@ mod cases {
         let mut events = vec![Occurrence::new("record.deleted", at(10))];
         let moment = Moment::at(at(100));
         let item = Item::new(tenant(1), "record", 7_i64, &events);
-        assert!(!rules.evaluate(&item, &moment).disposes());
+        assert!(!rules.evaluate(&item, &HoldView::none(), &moment).disposes());
         events.push(Occurrence::new("record.manual_purge", at(50)));
         let item = Item::new(tenant(1), "record", 7_i64, &events);
-        assert!(rules.evaluate(&item, &moment).disposes());
+        assert!(rules.evaluate(&item, &HoldView::none(), &moment).disposes());
     }
 
     // clause: P-18
@@ -418,7 +438,7 @@ mod cases {
             Occurrence::new("backup.completed", at(3_900)),
         ];
         let item = Item::new(tenant(1), "backup", 1_i64, &events);
-        let verdict = rules.evaluate(&item, &Moment::at(at(4_000)));
+        let verdict = rules.evaluate(&item, &HoldView::none(), &Moment::at(at(4_000)));
         let keep = half_a_year + DAY - 49 * 3_600;
         assert_eq!(verdict.keep_until, KeepUntil::At(at(keep)));
         let gone = half_a_year + 3_600;
@@ -426,15 +446,21 @@ mod cases {
         assert!(verdict.restorable_at(at(gone) - secs(1)));
         assert!(!verdict.restorable_at(at(gone)));
         assert_eq!(
-            rules.evaluate(&item, &Moment::at(at(keep - 1))).state,
+            rules
+                .evaluate(&item, &HoldView::none(), &Moment::at(at(keep - 1)))
+                .state,
             State::Keep
         );
         assert_eq!(
-            rules.evaluate(&item, &Moment::at(at(keep))).state,
+            rules
+                .evaluate(&item, &HoldView::none(), &Moment::at(at(keep)))
+                .state,
             State::Eligible
         );
         assert_eq!(
-            rules.evaluate(&item, &Moment::at(at(gone))).state,
+            rules
+                .evaluate(&item, &HoldView::none(), &Moment::at(at(gone)))
+                .state,
             State::Overdue
         );
     }
@@ -448,11 +474,13 @@ mod cases {
             .unwrap();
         let events = [Occurrence::new("backup.completed", at(5))];
         let item = Item::new(tenant(1), "backup", 1_i64, &events);
-        let verdict = rules.evaluate(&item, &Moment::at(at(31 * DAY + 5)));
+        let verdict = rules.evaluate(&item, &HoldView::none(), &Moment::at(at(31 * DAY + 5)));
         assert_eq!((verdict.state, verdict.gone_by), (State::Keep, None));
         assert!(verdict.restorable_at(at(4_000 * DAY)));
         assert_eq!(
-            rules.evaluate(&item, &Moment::at(at(32 * DAY))).state,
+            rules
+                .evaluate(&item, &HoldView::none(), &Moment::at(at(32 * DAY)))
+                .state,
             State::Eligible
         );
     }
@@ -473,7 +501,7 @@ mod cases {
             (Item::new(tenant(1), "record", 1_i64, &odd), Some("event")),
         ];
         for (item, expect) in cases {
-            let verdict = rules.evaluate(&item, &moment);
+            let verdict = rules.evaluate(&item, &HoldView::none(), &moment);
             let why = verdict.because.unclassified.map(|why| why.to_string());
             assert_eq!(why.is_some(), expect.is_some());
             assert_eq!(verdict.disposes(), expect.is_none());
@@ -489,7 +517,7 @@ mod cases {
         let rules = bin();
         let events = [Occurrence::new("record.deleted", at(10))];
         let item = Item::new(tenant(1), "record", 7_i64, &events);
-        let verdict = rules.evaluate(&item, &Moment::at(at(20)));
+        let verdict = rules.evaluate(&item, &HoldView::none(), &Moment::at(at(20)));
         let clauses: Vec<String> = verdict
             .because
             .rules

@@ -95,7 +95,7 @@ impl MemoryLedger {
             let root = usize::try_from(head.size)
                 .ok()
                 .and_then(|size| log.roots.get(size));
-            if root.map(Digest::as_bytes) != Some(&head.root) {
+            if root != Some(&head.root) {
                 return Err(LedgerError::Behind { size: head.size });
             }
         }
@@ -120,7 +120,11 @@ impl Log {
         let size = u64::try_from(self.entries.len()).unwrap_or(u64::MAX);
         Head {
             size,
-            root: self.roots.last().map_or([0; 32], |root| *root.as_bytes()),
+            root: self
+                .roots
+                .last()
+                .copied()
+                .unwrap_or(Digest::from_bytes([0; 32])),
         }
     }
 }

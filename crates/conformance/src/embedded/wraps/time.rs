@@ -5,8 +5,9 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use backup_engine::schedule::night_of;
 use backup_engine::{BackupPolicy, Cadence, Schedule};
+use covenant_core::digest::Digest;
 use covenant_core::{Clock, Monotonic, PeriodError};
-use retention_policy::{Item, KeepUntil, Moment, Retention, State, Verdict};
+use retention_policy::{HoldView, Item, KeepUntil, Moment, Retention, State, Verdict};
 use time::{Date, Duration, UtcDateTime};
 
 /// How far a verdict is off.
@@ -34,9 +35,11 @@ impl Shifted {
 }
 
 impl Retention for Shifted {
-    fn evaluate(&self, item: &Item<'_>, moment: &Moment) -> Verdict {
-        let mut verdict = self.sound.evaluate(item, moment);
-        if let KeepUntil::At(until) = verdict.keep_until {
+    fn evaluate(&self, item: &Item<'_>, holds: &HoldView, moment: &Moment) -> Verdict {
+        let mut verdict = self.sound.evaluate(item, holds, moment);
+        if verdict.state != State::Held
+            && let KeepUntil::At(until) = verdict.keep_until
+        {
             let until = until.saturating_add(self.by);
             verdict.keep_until = KeepUntil::At(until);
             verdict.state = if moment.now < until {
@@ -48,7 +51,7 @@ impl Retention for Shifted {
         verdict
     }
 
-    fn digest(&self) -> Option<[u8; 32]> {
+    fn digest(&self) -> Option<Digest> {
         self.sound.digest()
     }
 }

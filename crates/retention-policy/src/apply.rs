@@ -127,7 +127,7 @@ pub enum FlushError {
 /// # Errors
 /// [`FlushError`]; bytes may then be left.
 pub trait Flush: Debug + Send + Sync {
-    /// Flushes the database of this file.
+    /// Flushes the database at this place: the file of SQLite, the data directory of PostgreSQL.
     fn flush<'a>(&'a self, file: &'a Path) -> BoxFuture<'a, Result<Flushed, FlushError>>;
 }
 

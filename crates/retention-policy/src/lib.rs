@@ -52,8 +52,8 @@ mod limits;
 mod load;
 mod name;
 mod part;
-#[cfg(feature = "sqlite")]
-mod physical;
+#[cfg(feature = "apply")]
+pub mod physical;
 mod plan;
 mod probe;
 mod protocol;
@@ -83,7 +83,7 @@ pub use name::{
 };
 pub use part::{DisposalPart, KeyLine, KeyState, LineState, PartItem, Remain, StoreLine};
 #[cfg(feature = "sqlite")]
-pub use physical::SqliteFlush;
+pub use physical::sqlite::SqliteFlush;
 pub use plan::{Plan, PlanContext, PlanItem, plan};
 pub use probe::{InvertedProbe, PROBE_LEN_BYTES, Probe};
 pub use protocol::{Disposal, JournalError, ProtocolError, Step, StepOutcome};

@@ -1,103 +1,54 @@
-//! Physical erasure on SQLite. `secure_delete` zeroes what is deleted but not the copies that page
-//! splits leave in the gaps of live pages; `VACUUM` removes those and leaves the old pages in the
-//! write-ahead log; only a truncating checkpoint that nobody blocked empties the log. A full-text
-//! index keeps the terms of deleted rows until it is made anew; merging it is not enough.
+//! Physical erasure: what must happen under a database so that no file of it holds a byte of what was
+//! deleted, and the look that shows it. One pair of traits for every database: [`Flush`] removes,
+//! [`Verify`] looks. The suite of [`crate::testing`] runs over each pair.
 
+use std::fmt::Debug;
 use std::path::Path;
-use std::time::Duration;
 
 use covenant_core::BoxFuture;
-use sql_store::maintenance::Maintenance;
-use sql_store::{DbError, Durability, OpenError};
 
-use crate::apply::{Flush, FlushError, Flushed};
-use crate::scan::sqlite_files;
+#[cfg(doc)]
+use crate::apply::Flush;
+use crate::apply::FlushError;
+use crate::scan::{Needle, Scanned};
 
-/// Flushes SQLite files: full-text indexes are made anew, the file is rewritten, the log is cut to
-/// nothing, all is synced. A file with a full-text index that has no content of its own is refused:
-/// nobody can show that it holds no term of a deleted row.
-#[derive(Debug, Clone, Copy)]
-pub struct SqliteFlush {
-    durability: Durability,
-    busy_wait: Duration,
+#[cfg(feature = "sqlite")]
+pub(crate) mod sqlite;
+
+/// Where needles were seen under a database.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Verified {
+    /// In files that a flush answers for: anything here means that bytes are still present.
+    pub live: Scanned,
+    /// In logs that the server recycles in its own time: what is here goes on the certificate as
+    /// remaining, with the date by which it goes.
+    pub remains: Scanned,
 }
 
-impl SqliteFlush {
-    /// A flush that waits up to 5 seconds for others to finish.
+impl Verified {
+    /// Whether nothing was seen anywhere.
     #[must_use]
-    pub const fn new(durability: Durability) -> Self {
-        Self {
-            durability,
-            busy_wait: Duration::from_secs(5),
-        }
-    }
-
-    /// The same with another wait.
-    #[must_use]
-    pub const fn waiting(self, busy_wait: Duration) -> Self {
-        Self { busy_wait, ..self }
-    }
-
-    async fn run(self, file: &Path) -> Result<Flushed, FlushError> {
-        let opened = Maintenance::open_waiting(file, self.durability, self.busy_wait).await;
-        let mut maintenance = opened.map_err(open_error)?;
-        let rewritten = rewrite(&mut maintenance).await;
-        let closed = maintenance.close().await.map_err(db_error);
-        rewritten.and(closed)?;
-        let (file, durability) = (file.to_owned(), self.durability);
-        let synced = tokio::task::spawn_blocking(move || sync(&file, durability)).await;
-        let bytes = synced.map_err(unavailable)?.map_err(unavailable)?;
-        Ok(Flushed { bytes })
+    pub const fn is_absent(&self) -> bool {
+        self.live.sightings.is_empty() && self.remains.sightings.is_empty()
     }
 }
 
-impl Flush for SqliteFlush {
-    fn flush<'a>(&'a self, file: &'a Path) -> BoxFuture<'a, Result<Flushed, FlushError>> {
-        Box::pin(self.run(file))
-    }
-}
-
-// clause: P-52
-async fn rewrite(maintenance: &mut Maintenance) -> Result<(), FlushError> {
-    maintenance.rebuild_full_text().await.map_err(db_error)?;
-    maintenance.vacuum().await.map_err(db_error)?;
-    let report = maintenance.checkpoint_truncate().await.map_err(db_error)?;
-    if report.busy {
-        Err(FlushError::Busy)
-    } else {
-        Ok(())
-    }
-}
-
-/// Syncs what is there of the database's files and returns the database's size.
-fn sync(file: &Path, durability: Durability) -> std::io::Result<u64> {
-    if durability == Durability::Full {
-        for file in sqlite_files(file) {
-            match std::fs::File::open(&file) {
-                Ok(open) => open.sync_all()?,
-                Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
-                Err(error) => return Err(error),
-            }
-        }
-    }
-    Ok(std::fs::metadata(file)?.len())
-}
-
-fn open_error(error: OpenError) -> FlushError {
-    match error {
-        OpenError::Database(error) => db_error(error),
-        error => unavailable(error),
-    }
-}
-
-fn db_error(error: DbError) -> FlushError {
-    match error {
-        DbError::Busy(_) => FlushError::Busy,
-        DbError::Full(_) => FlushError::Full,
-        error => unavailable(error),
-    }
-}
-
-fn unavailable(error: impl std::error::Error + Send + Sync + 'static) -> FlushError {
-    FlushError::Unavailable(Box::new(error))
+/// Looks for bytes under a database, in every file of it, live or not.
+///
+/// # Contract
+/// Whatever a needle is found in, it is reported: free pages, gaps of live pages, logs and journals
+/// included. Looking changes nothing.
+///
+/// # Errors
+/// [`FlushError::Unavailable`]; nothing is known then.
+///
+/// # Implementing
+/// Run `testing::physical` over it.
+pub trait Verify: Debug + Send + Sync {
+    /// Looks under the database at this place: the file of SQLite, the data directory of PostgreSQL.
+    fn verify<'a>(
+        &'a self,
+        place: &'a Path,
+        needles: &'a [Needle],
+    ) -> BoxFuture<'a, Result<Verified, FlushError>>;
 }

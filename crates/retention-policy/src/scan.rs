@@ -105,23 +105,43 @@ impl Needle {
         }
     }
 
-    /// The text as UTF-8, as UTF-16 in both byte orders, and as hexadecimal of both cases.
+    /// The text as UTF-8, as UTF-16 in both byte orders, and as [`Needle::encodings`] writes it.
     ///
     /// # Errors
     /// [`NeedleError`] when a form is too short or too long.
     pub fn forms(text: &str) -> Result<Vec<Self>, NeedleError> {
-        let hex = covenant_core::canon::hex(text.as_bytes());
+        let mut forms = Self::encodings(text.as_bytes())?;
         let units = || text.encode_utf16();
-        [
-            text.as_bytes().to_vec(),
-            units().flat_map(u16::to_le_bytes).collect(),
-            units().flat_map(u16::to_be_bytes).collect(),
-            hex.to_ascii_uppercase().into_bytes(),
-            hex.into_bytes(),
-        ]
-        .into_iter()
-        .map(Self::new)
-        .collect()
+        forms.push(Self::new(
+            units().flat_map(u16::to_le_bytes).collect::<Vec<u8>>(),
+        )?);
+        forms.push(Self::new(
+            units().flat_map(u16::to_be_bytes).collect::<Vec<u8>>(),
+        )?);
+        Ok(forms)
+    }
+
+    /// The bytes as they are, as hexadecimal of both cases, and as base64 of both alphabets
+    /// (RFC 4648, 4 and 5) at each of the three places that they can have in a longer text; equal
+    /// forms once. The first is the bytes themselves.
+    ///
+    /// # Errors
+    /// [`NeedleError`] when a form is too short or too long.
+    pub fn encodings(bytes: &[u8]) -> Result<Vec<Self>, NeedleError> {
+        let hex = covenant_core::canon::hex(bytes);
+        let mut forms = vec![bytes.to_vec(), hex.to_ascii_uppercase().into_bytes()];
+        forms.push(hex.into_bytes());
+        for last_two in [b"+/", b"-_"] {
+            forms.extend([0, 4, 2].map(|skip_bits| base64(bytes, skip_bits, *last_two)));
+        }
+        let mut unique = Vec::with_capacity(forms.len());
+        for form in forms {
+            let form = Self::new(form)?;
+            if !unique.contains(&form) {
+                unique.push(form);
+            }
+        }
+        Ok(unique)
     }
 
     /// The bytes.
@@ -256,6 +276,27 @@ impl Scanner {
     }
 }
 
+/// The characters of base64 that are made of these bytes alone when the bytes begin so many bits
+/// before a character does: 0, 4 or 2, for none, one or two bytes before them in their group.
+fn base64(bytes: &[u8], skip_bits: u32, last_two: [u8; 2]) -> Vec<u8> {
+    let letters = (b'A'..=b'Z').chain(b'a'..=b'z').chain(b'0'..=b'9');
+    let alphabet: Vec<u8> = letters.chain(last_two).collect();
+    let mut text = Vec::with_capacity(bytes.len().saturating_mul(4).div_ceil(3));
+    let (mut bits, mut have) = (0_u32, 0_u32);
+    let mut skip = skip_bits;
+    for byte in bytes {
+        bits = bits << 8 & 0xffff | u32::from(*byte);
+        have = have.saturating_add(8_u32.saturating_sub(skip));
+        skip = 0;
+        while have >= 6 {
+            have = have.saturating_sub(6);
+            let at = usize::try_from(bits >> have & 63).unwrap_or(0);
+            text.extend(alphabet.get(at));
+        }
+    }
+    text
+}
+
 /// Word and bit of the filter: the upper bits of a multiplicative hash (Knuth, by the golden ratio).
 #[inline]
 fn place(key: u64) -> (usize, u64) {
@@ -300,19 +341,43 @@ mod tests {
     }
 
     #[test]
-    fn needles_have_a_length_and_five_forms() {
+    fn needles_have_a_length_and_many_forms() {
         assert!(Needle::new([0; 7]).is_err());
         assert!(Needle::new([0; 8]).is_ok());
         assert!(Needle::new([0; 1_024]).is_ok());
         assert!(Needle::new([0; 1_025]).is_err());
         let forms = Needle::forms("marker-1").unwrap();
-        assert_eq!(forms.len(), 5);
+        assert_eq!(
+            forms.len(),
+            8,
+            "no letter of this text differs in the other alphabet"
+        );
         assert!(
             forms
                 .iter()
                 .any(|form| form.as_bytes() == b"6d61726b65722d31")
         );
         assert!(Needle::forms("short").is_err());
+    }
+
+    #[test]
+    fn base64_is_found_wherever_the_bytes_begin() {
+        // RFC 4648, 10, and `printf '%sfoobar!?~end' x xx | base64`
+        for (before, whole) in [
+            ("", "Zm9vYmFyIT9+ZW5k"),
+            ("x", "eGZvb2JhciE/fmVuZA=="),
+            ("xx", "eHhmb29iYXIhP35lbmQ="),
+        ] {
+            let needles = Needle::encodings(b"foobar!?~").unwrap();
+            let found = needles.iter().filter(|needle| {
+                let bytes = needle.as_bytes();
+                whole.as_bytes().windows(bytes.len()).any(|at| at == bytes)
+            });
+            assert_eq!(found.count(), 1, "after {before:?}");
+        }
+        let needles = Needle::encodings(&[0xfb; 9]).unwrap();
+        assert!(needles.iter().any(|n| n.as_bytes() == b"-_v7-_v7-_v7"));
+        assert!(needles.iter().any(|n| n.as_bytes() == b"+/v7+/v7+/v7"));
     }
 
     #[test]

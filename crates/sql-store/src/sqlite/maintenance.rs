@@ -62,7 +62,7 @@ impl Maintenance {
         })
     }
 
-    /// Makes every full-text index (FTS5) anew from its content, because merging does not suffice:
+    /// Makes every full-text index (FTS3 to FTS5) anew from its content, because merging does not suffice:
     /// `optimize` can leave one segment that still holds the terms of deleted rows, marked as
     /// deleted (seen with SQLite 3.51.3), and does nothing when called again.
     ///
@@ -81,6 +81,21 @@ impl Maintenance {
             done.await.map_err(|error| failure::db_error(&error))?;
         }
         Ok(())
+    }
+
+    /// Gathers the statistics of the query planner anew, where the file has samples of them: a sample
+    /// (`sqlite_stat4`) is a copy of a row's indexed columns, and outlives the row and a vacuum.
+    ///
+    /// # Errors
+    /// As the database answers.
+    pub async fn refresh_statistics(&mut self) -> Result<(), DbError> {
+        let count = include_str!("../../sql/sqlite/count_sample_tables.sql");
+        let row = sqlx::query(count).fetch_one(&mut self.conn.raw).await;
+        let tables = row.and_then(|row| row.try_get::<i64, _>(0));
+        match tables.map_err(|error| failure::db_error(&error))? {
+            0 => Ok(()),
+            _ => connect::run(&mut self.conn.raw, "ANALYZE").await,
+        }
     }
 
     /// Rewrites the file without free pages and without gaps in its pages, where deleted content can
@@ -169,6 +184,22 @@ impl Maintenance {
             log_frames,
             moved_frames,
         })
+    }
+
+    /// Puts the file back from write-ahead logging, which every connection of ours turns on, into
+    /// rollback journals, for a file that is not ours.
+    ///
+    /// # Errors
+    /// [`DbError::Busy`] when somebody else has the file open: it then keeps its write-ahead log.
+    pub async fn leave_wal(&mut self) -> Result<(), DbError> {
+        let row = sqlx::query("PRAGMA journal_mode=DELETE").fetch_one(&mut self.conn.raw);
+        let mode = row.await.and_then(|row| row.try_get::<String, _>(0));
+        let mode = mode.map_err(|error| failure::db_error(&error))?;
+        if mode == "delete" {
+            Ok(())
+        } else {
+            Err(DbError::Busy(Cause::new("the file is open elsewhere")))
+        }
     }
 
     /// The file.

@@ -11,6 +11,7 @@ use std::fmt::Debug;
 use std::path::PathBuf;
 
 use covenant_core::{BoxFuture, KeyId, RandomError, Secret};
+use subtle::ConstantTimeEq;
 
 use crate::cobblestone::NotAuthentic;
 use crate::wrapped::WrappedKey;
@@ -36,6 +37,9 @@ pub enum BackendError {
     /// The backend has no such KEK.
     #[error("the backend has no key {0}")]
     Absent(KeyId),
+    /// The backend has a KEK of this id, and it is another one.
+    #[error("the backend has another key {0}")]
+    Differs(KeyId),
     /// The wrapped root was not made by this KEK for this context.
     #[error("the wrapped root does not open")]
     NotAuthentic(#[source] NotAuthentic),
@@ -110,5 +114,38 @@ pub trait KekBackend: Debug + Send + Sync {
     /// What it can do by itself; a backend that says nothing destroys at once.
     fn capabilities(&self) -> Capabilities {
         Capabilities::default()
+    }
+}
+
+/// Lets KEKs out and in again, for escrow and for the recovery of a lost machine, and for nothing
+/// else. A module whose keys never leave it does not implement this: it keeps copies by itself.
+///
+/// # Contract
+/// `export` gives the bytes of the KEK and leaves it as it is. `import` makes the KEK from bytes,
+/// durable when it returns; when the KEK is there already with the same bytes, it stays as it is.
+///
+/// # Errors
+/// [`BackendError::Absent`] for an export of what is not there; [`BackendError::Differs`] for an
+/// import over other bytes, which stay.
+///
+/// # Implementing
+/// Run `testing::portable_suite` (feature `testing`) against the implementation.
+pub trait PortableKeks: KekBackend {
+    /// The bytes of a KEK.
+    fn export(&self, id: KeyId) -> BackendFuture<'_, Secret<[u8; 32]>>;
+    /// Makes a KEK from its bytes.
+    fn import<'a>(&'a self, id: KeyId, key: &'a Secret<[u8; 32]>) -> BackendFuture<'a, ()>;
+}
+
+/// Whether the KEK that is there is the one that was to be put there.
+pub(crate) fn same(
+    id: KeyId,
+    found: &Secret<[u8; 32]>,
+    wanted: &Secret<[u8; 32]>,
+) -> Result<(), BackendError> {
+    if bool::from(found.expose().ct_eq(wanted.expose())) {
+        Ok(())
+    } else {
+        Err(BackendError::Differs(id))
     }
 }

@@ -118,6 +118,9 @@ pub enum KeyError {
     /// The backend still has a KEK that it destroyed.
     #[error("key {0} was destroyed, but its backend still has it")]
     StillThere(KeyId),
+    /// The KEK is gone from its module, and nobody attests when it leaves the module's replicas.
+    #[error("key {0} was destroyed, but nobody says when it leaves the replicas of its module")]
+    Unattested(KeyId),
     /// An info given to `derive` begins like that of the sealing format.
     #[error("the info is reserved for sealing")]
     ReservedInfo,

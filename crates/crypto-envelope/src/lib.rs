@@ -40,10 +40,10 @@
 //! # Features
 //! - `sqlite`, `postgres`: key records in a database of their own. The backend that keeps KEKs in
 //!   files is always there on Unix.
-//! - `object-store`: sealed objects in any `object_store`.
+//! - `object-store`: sealed objects in any `object_store`, and copies of KEKs at other sites.
 //! - `pkcs11`: KEKs that never leave a PKCS#11 module (on Unix).
-//! - `testing`: suites for implementors of [`store::KeyStore`] and [`backend::KekBackend`], unsound
-//!   ones that a suite must find, and the adversary's view of the keys.
+//! - `testing`: suites for implementors of [`store::KeyStore`], [`backend::KekBackend`] and
+//!   [`escrow::Escrow`], unsound ones that a suite must find, and the adversary's view of the keys.
 //! - `token`: sealed fields are found by their value.
 //! - `transit`: TLS 1.2 and 1.3 for servers and clients, and a probe (P-09, P-10, P-11, Q-12, R-10).
 #![forbid(unsafe_code)]
@@ -61,7 +61,10 @@ mod group;
 pub mod guard;
 pub mod journal;
 mod keys;
+#[cfg(feature = "object-store")]
+pub mod platform;
 pub mod record;
+pub mod recovery;
 pub mod sealed;
 pub mod sensitive;
 mod service;

@@ -4,6 +4,7 @@
 
 mod backend_suite;
 mod escrow;
+mod escrow_suite;
 mod faults;
 mod sabotage;
 mod store_suite;
@@ -12,8 +13,11 @@ pub mod transit;
 
 pub use backend_suite::backend_suite;
 pub use escrow::MemoryEscrow;
+pub use escrow_suite::{escrow_suite, portable_suite};
 pub use faults::{Faults, FaultyBackend, FaultyStore, Injected};
-pub use sabotage::{BackendFlaw, StoreFlaw, UnsoundBackend, UnsoundStore};
+pub use sabotage::{
+    BackendFlaw, EscrowFlaw, StoreFlaw, UnsoundBackend, UnsoundEscrow, UnsoundStore,
+};
 pub use store_suite::{restore_suite, store_suite};
 
 /// An implementation broke a sentence of its contract.

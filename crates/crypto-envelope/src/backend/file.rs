@@ -14,7 +14,7 @@ use std::sync::Arc;
 
 use covenant_core::{KeyId, Random, Secret, canon};
 
-use super::{BackendError, BackendFuture, KekBackend, Presence};
+use super::{BackendError, BackendFuture, KekBackend, PortableKeks, Presence, same};
 use crate::wrapped::WrappedKey;
 pub use format::{KEK_FILE_LEN_BYTES, KekFileError, decode, encode};
 
@@ -152,13 +152,29 @@ impl KekBackend for FileBackend {
     }
 }
 
+impl PortableKeks for FileBackend {
+    fn export(&self, id: KeyId) -> BackendFuture<'_, Secret<[u8; 32]>> {
+        self.run(move |dir| dir.load(id))
+    }
+
+    fn import<'a>(&'a self, id: KeyId, key: &'a Secret<[u8; 32]>) -> BackendFuture<'a, ()> {
+        let key = Secret::new(*key.expose());
+        self.run(move |dir| {
+            match dir.load(id) {
+                Err(BackendError::Absent(_)) => dir.place(id, &key)?,
+                Ok(_) => dir.sync_dir()?,
+                Err(error) => return Err(error),
+            }
+            same(id, &dir.load(id)?, &key)
+        })
+    }
+}
+
 impl Dir {
     fn file(&self, id: KeyId) -> PathBuf {
         self.path.join(format!("{}{KEK_SUFFIX}", id.simple()))
     }
 
-    /// Makes the KEK under a name of its own, syncs it, and links it to its final name, which
-    /// fails when somebody else was first. So a file under the final name is always whole.
     fn create(&self, id: KeyId) -> Result<(), BackendError> {
         match self.load(id) {
             Err(BackendError::Absent(_)) => {}
@@ -167,10 +183,17 @@ impl Dir {
             Err(error) => return Err(error),
         }
         let mut key = Secret::new([0_u8; 32]);
-        let mut name = [0_u8; 8];
         self.random
             .fill(key.expose_mut())
             .map_err(BackendError::Random)?;
+        self.place(id, &key)?;
+        self.load(id).map(drop)
+    }
+
+    /// Writes the KEK under a name of its own, syncs it, and links it to its final name, which
+    /// fails when somebody else was first. So a file under the final name is always whole.
+    fn place(&self, id: KeyId, key: &Secret<[u8; 32]>) -> Result<(), BackendError> {
+        let mut name = [0_u8; 8];
         self.random.fill(&mut name).map_err(BackendError::Random)?;
         let new = self
             .path
@@ -191,8 +214,7 @@ impl Dir {
                 fs::remove_file(&new).map_err(io_error)?;
             }
         }
-        self.sync_dir()?;
-        self.load(id).map(drop)
+        self.sync_dir()
     }
 
     fn load(&self, id: KeyId) -> Result<Secret<[u8; 32]>, BackendError> {

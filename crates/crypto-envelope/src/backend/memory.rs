@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use covenant_core::{KeyId, Random, Secret};
 
-use super::{BackendError, BackendFuture, KekBackend, Presence};
+use super::{BackendError, BackendFuture, KekBackend, PortableKeks, Presence, same};
 use crate::wrapped::WrappedKey;
 
 /// KEKs in memory.
@@ -27,12 +27,6 @@ impl MemoryBackend {
 
     fn keys(&self) -> MutexGuard<'_, BTreeMap<KeyId, Secret<[u8; 32]>>> {
         self.keys.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// A copy of a KEK, for an escrow in memory.
-    #[cfg(feature = "testing")]
-    pub(crate) fn reveal(&self, id: KeyId) -> Option<Secret<[u8; 32]>> {
-        self.keys().get(&id).map(|key| Secret::new(*key.expose()))
     }
 
     fn create_now(&self, id: KeyId) -> Result<(), BackendError> {
@@ -94,6 +88,23 @@ impl KekBackend for MemoryBackend {
             } else {
                 Presence::Absent
             })
+        })
+    }
+}
+
+impl PortableKeks for MemoryBackend {
+    fn export(&self, id: KeyId) -> BackendFuture<'_, Secret<[u8; 32]>> {
+        Box::pin(async move {
+            let keys = self.keys();
+            let kek = keys.get(&id).ok_or(BackendError::Absent(id))?;
+            Ok(Secret::new(*kek.expose()))
+        })
+    }
+
+    fn import<'a>(&'a self, id: KeyId, key: &'a Secret<[u8; 32]>) -> BackendFuture<'a, ()> {
+        Box::pin(async move {
+            let copy = Secret::new(*key.expose());
+            same(id, self.keys().entry(id).or_insert(copy), key)
         })
     }
 }

@@ -12,6 +12,7 @@ use crate::admin::AdminCall;
 use crate::backend::Presence;
 use crate::copies::{COPY_AGE_HOURS_MAX, CopyFault};
 use crate::error::KeyError;
+use crate::escrow::Reach;
 use crate::record::{KekRecord, KekState, RootState};
 use crate::wrapped::WrappedKey;
 
@@ -37,6 +38,12 @@ pub enum KeyFault {
     /// The KEK is not there, or does not open its canary.
     #[error("key-encryption key {0} does not open what it wrapped")]
     KekLost(KeyId),
+    /// The KEK is in use, and is not in escrow: a lost machine would be a lost key.
+    #[error("key-encryption key {0} is not in escrow")]
+    NotEscrowed(KeyId),
+    /// A module keeps copies of KEKs, and nobody attests when they end.
+    #[error("nobody attests when key-encryption keys leave the replicas of their module")]
+    Unattested,
     /// The KEK was destroyed, and is in its backend or in escrow.
     #[error("key-encryption key {0} was destroyed and is still there")]
     KekRemains(KeyId),
@@ -82,6 +89,9 @@ impl Keys {
                 Err(_) => faults.push(KeyFault::RootLost(root.id)),
             }
         }
+        if self.options.escrow.reach() == Reach::Unknown {
+            faults.push(KeyFault::Unattested);
+        }
         let copies = self.store.copies().await?;
         let fault = copies.iter().filter_map(|copy| {
             let fault = copy.fault(now)?;
@@ -122,7 +132,16 @@ impl Keys {
             return Ok(Some(KeyFault::KekLost(id)));
         };
         let context = canary_context(id);
-        let opened = self.backend.unwrap_root(id, &context, &canary).await;
-        Ok(opened.is_err().then_some(KeyFault::KekLost(id)))
+        if self
+            .backend
+            .unwrap_root(id, &context, &canary)
+            .await
+            .is_err()
+        {
+            return Ok(Some(KeyFault::KekLost(id)));
+        }
+        let escrow = &self.options.escrow;
+        let lost = escrow.reach() == Reach::Ours && escrow.probe(id).await? == Presence::Absent;
+        Ok(lost.then_some(KeyFault::NotEscrowed(id)))
     }
 }

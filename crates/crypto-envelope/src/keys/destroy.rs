@@ -8,6 +8,7 @@ use super::mint::{canary_context, whole_micros};
 use super::{Keys, tell};
 use crate::backend::{BackendError, Presence};
 use crate::error::KeyError;
+use crate::escrow::Reach;
 use crate::guard::{Cause, KeyKind, Verdict};
 use crate::journal::code;
 use crate::record::{KekRecord, KekState, RootRecord, RootState};
@@ -183,7 +184,16 @@ impl Keys {
         self.cache.revoke(&[id], KeyState::Destroyed);
         let (kek, roots) = self.store.bury_kek(id, now, actor).await?;
         self.remove_kek(id, &kek.canary, now).await?;
-        self.store.finish_kek(id, now).await?;
+        let gone_at = match self.options.escrow.reach() {
+            Reach::NoCopies | Reach::Ours => now,
+            Reach::Attested(lag) => now.saturating_add(lag),
+            Reach::Unknown => {
+                let action = Action::KeyDestroyed;
+                self.alarm(action, id, code::ESCROW_REMAINS, now).await?;
+                return Err(KeyError::Unattested(id));
+            }
+        };
+        self.store.finish_kek(id, gone_at).await?;
         let roots = roots.iter().filter_map(DestroyedKey::root);
         Ok(roots.chain(DestroyedKey::kek(kek)).collect())
     }

@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use covenant_core::{KeyId, Secret};
 
 use super::Injected;
-use crate::backend::{MemoryBackend, Presence};
+use crate::backend::{MemoryBackend, PortableKeks, Presence, same};
 use crate::escrow::{Escrow, EscrowError, EscrowFuture};
 use crate::wrapped::WrappedKey;
 
@@ -64,10 +64,13 @@ impl Escrow for MemoryEscrow {
     fn deposit(&self, kek: KeyId) -> EscrowFuture<'_, ()> {
         Box::pin(async move {
             self.reach()?;
-            let key = self.backend.reveal(kek);
-            let key = key.ok_or_else(|| EscrowError(Box::new(Injected)))?;
-            self.held().insert(kek, key);
-            Ok(())
+            let key = self.backend.export(kek).await;
+            let key = key.map_err(|error| EscrowError(Box::new(error)))?;
+            let mut held = self.held();
+            let found = held
+                .entry(kek)
+                .or_insert_with(|| Secret::new(*key.expose()));
+            same(kek, found, &key).map_err(|error| EscrowError(Box::new(error)))
         })
     }
 

@@ -1,0 +1,277 @@
+//! A key store that is wrong in one way.
+
+use std::sync::Arc;
+
+use covenant_core::event::{Action, ActorContext};
+use covenant_core::sealer::{DestroyOrder, Purpose};
+use covenant_core::{EventId, KeyId, OrderId, Owner, TenantId};
+use time::{Duration, UtcDateTime};
+use uuid::Uuid;
+
+use crate::copies::KeyCopy;
+use crate::group::GroupName;
+use crate::journal::KeyEvent;
+use crate::record::{Erasure, KekRecord, RootRecord, Switch};
+use crate::store::{
+    Added, Changes, Counted, Due, Flush, Gate, KeyStore, Moved, Planned, StoreFuture,
+    StoreStanding, Swap,
+};
+
+/// What is wrong with an [`UnsoundStore`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum StoreFlaw {
+    /// A destroyed root keeps its wrapped bytes.
+    BurialKeepsBytes,
+    /// Records read as switched on, whatever they are.
+    SwitchIgnored,
+    /// The window of a scheduled destruction is stored a day short.
+    WindowADayShort,
+    /// What is due is due a day before.
+    DueADayEarly,
+    /// A store that was put back says that it is open.
+    GateOpen,
+    /// Unwraps leave no event.
+    UnwrapsUnrecorded,
+}
+
+impl StoreFlaw {
+    /// Every one.
+    pub const ALL: [Self; 6] = [
+        Self::BurialKeepsBytes,
+        Self::SwitchIgnored,
+        Self::WindowADayShort,
+        Self::DueADayEarly,
+        Self::GateOpen,
+        Self::UnwrapsUnrecorded,
+    ];
+}
+
+/// A key store that is wrong in one way.
+#[derive(Debug)]
+pub struct UnsoundStore {
+    inner: Arc<dyn KeyStore>,
+    flaw: StoreFlaw,
+}
+
+impl UnsoundStore {
+    /// The store with the flaw.
+    #[must_use]
+    pub fn new(inner: Arc<dyn KeyStore>, flaw: StoreFlaw) -> Self {
+        Self { inner, flaw }
+    }
+
+    fn short(&self, until: Option<UtcDateTime>) -> Option<UtcDateTime> {
+        match self.flaw {
+            StoreFlaw::WindowADayShort => until.map(|until| until.saturating_sub(Duration::DAY)),
+            _ => until,
+        }
+    }
+
+    fn kek_as_read(&self, kek: KekRecord) -> KekRecord {
+        match self.flaw {
+            StoreFlaw::SwitchIgnored => KekRecord {
+                switch: Switch::On,
+                ..kek
+            },
+            _ => kek,
+        }
+    }
+
+    fn root_as_read(&self, root: RootRecord) -> RootRecord {
+        match self.flaw {
+            StoreFlaw::SwitchIgnored => RootRecord {
+                switch: Switch::On,
+                ..root
+            },
+            _ => root,
+        }
+    }
+}
+
+#[deny(clippy::missing_trait_methods)]
+impl KeyStore for UnsoundStore {
+    fn kek(&self, id: KeyId) -> StoreFuture<'_, Option<KekRecord>> {
+        Box::pin(async move {
+            let kek = self.inner.kek(id).await?;
+            Ok(kek.map(|kek| self.kek_as_read(kek)))
+        })
+    }
+    fn keks_of<'a>(&'a self, group: &'a GroupName) -> StoreFuture<'a, Vec<KekRecord>> {
+        self.inner.keks_of(group)
+    }
+    fn intend_kek<'a>(&'a self, kek: &'a KekRecord) -> StoreFuture<'a, KekRecord> {
+        self.inner.intend_kek(kek)
+    }
+    fn enable_kek<'a>(
+        &'a self,
+        id: KeyId,
+        canary: &'a [u8],
+        event: &'a KeyEvent,
+    ) -> StoreFuture<'a, KekRecord> {
+        self.inner.enable_kek(id, canary, event)
+    }
+    fn put_kek<'a>(&'a self, kek: &'a KekRecord, event: &'a KeyEvent) -> StoreFuture<'a, Swap> {
+        Box::pin(async move {
+            let pending_until = self.short(kek.pending_until);
+            let kek = KekRecord {
+                pending_until,
+                ..kek.clone()
+            };
+            self.inner.put_kek(&kek, event).await
+        })
+    }
+    fn put_empty_kek<'a>(
+        &'a self,
+        kek: &'a KekRecord,
+        event: &'a KeyEvent,
+    ) -> StoreFuture<'a, Swap> {
+        self.inner.put_empty_kek(kek, event)
+    }
+    fn count_wrap(&self, kek: KeyId) -> StoreFuture<'_, Counted> {
+        self.inner.count_wrap(kek)
+    }
+    fn root(&self, id: KeyId) -> StoreFuture<'_, Option<RootRecord>> {
+        Box::pin(async move {
+            let root = self.inner.root(id).await?;
+            Ok(root.map(|root| self.root_as_read(root)))
+        })
+    }
+    fn root_of(&self, owner: Owner, purpose: Purpose) -> StoreFuture<'_, Option<RootRecord>> {
+        Box::pin(async move {
+            let root = self.inner.root_of(owner, purpose).await?;
+            Ok(root.map(|root| self.root_as_read(root)))
+        })
+    }
+    fn roots_of(&self, owner: Owner, purpose: Purpose) -> StoreFuture<'_, Vec<RootRecord>> {
+        self.inner.roots_of(owner, purpose)
+    }
+    fn add_root<'a>(&'a self, root: &'a RootRecord) -> StoreFuture<'a, Added> {
+        self.inner.add_root(root)
+    }
+    fn put_root<'a>(&'a self, root: &'a RootRecord, event: &'a KeyEvent) -> StoreFuture<'a, Swap> {
+        Box::pin(async move {
+            let pending_until = self.short(root.pending_until);
+            let root = RootRecord {
+                pending_until,
+                ..root.clone()
+            };
+            self.inner.put_root(&root, event).await
+        })
+    }
+    fn roots_under(
+        &self,
+        kek: KeyId,
+        after: Option<KeyId>,
+        limit: u32,
+    ) -> StoreFuture<'_, Vec<RootRecord>> {
+        self.inner.roots_under(kek, after, limit)
+    }
+    fn move_roots<'a>(&'a self, to: KeyId, roots: &'a [RootRecord]) -> StoreFuture<'a, Moved> {
+        self.inner.move_roots(to, roots)
+    }
+    fn plan_roots(&self, tenant: TenantId, at: UtcDateTime) -> StoreFuture<'_, Planned> {
+        self.inner.plan_roots(tenant, at)
+    }
+    fn due(&self, now: UtcDateTime) -> StoreFuture<'_, Due> {
+        match self.flaw {
+            StoreFlaw::DueADayEarly => self.inner.due(now.saturating_add(Duration::DAY)),
+            _ => self.inner.due(now),
+        }
+    }
+    fn next_due(&self) -> StoreFuture<'_, Option<UtcDateTime>> {
+        self.inner.next_due()
+    }
+    fn bury_kek<'a>(
+        &'a self,
+        id: KeyId,
+        at: UtcDateTime,
+        actor: &'a ActorContext,
+    ) -> StoreFuture<'a, (KekRecord, Vec<RootRecord>)> {
+        self.inner.bury_kek(id, at, actor)
+    }
+    fn finish_kek(&self, id: KeyId, at: UtcDateTime) -> StoreFuture<'_, ()> {
+        self.inner.finish_kek(id, at)
+    }
+    fn bury_root<'a>(
+        &'a self,
+        id: KeyId,
+        at: UtcDateTime,
+        actor: &'a ActorContext,
+    ) -> StoreFuture<'a, RootRecord> {
+        Box::pin(async move {
+            let before = self.inner.root(id).await?;
+            let buried = self.inner.bury_root(id, at, actor).await?;
+            Ok(match (self.flaw, before) {
+                (StoreFlaw::BurialKeepsBytes, Some(RootRecord { wrapped, .. })) => {
+                    RootRecord { wrapped, ..buried }
+                }
+                _ => buried,
+            })
+        })
+    }
+    fn erase_subject<'a>(
+        &'a self,
+        order: &'a DestroyOrder,
+        at: UtcDateTime,
+        actor: &'a ActorContext,
+    ) -> StoreFuture<'a, Erasure> {
+        self.inner.erase_subject(order, at, actor)
+    }
+    fn settle_erasure(
+        &self,
+        order: OrderId,
+        complete_by: UtcDateTime,
+    ) -> StoreFuture<'_, UtcDateTime> {
+        self.inner.settle_erasure(order, complete_by)
+    }
+    fn flush(&self) -> StoreFuture<'_, Flush> {
+        self.inner.flush()
+    }
+    fn keks(&self) -> StoreFuture<'_, Vec<KekRecord>> {
+        self.inner.keks()
+    }
+    fn roots(&self) -> StoreFuture<'_, Vec<RootRecord>> {
+        self.inner.roots()
+    }
+    fn standing(&self) -> StoreFuture<'_, StoreStanding> {
+        Box::pin(async move {
+            let mut standing = self.inner.standing().await?;
+            if self.flaw == StoreFlaw::GateOpen {
+                standing.gate = Gate::Open;
+            }
+            Ok(standing)
+        })
+    }
+    fn set_gate(&self, gate: Gate) -> StoreFuture<'_, ()> {
+        self.inner.set_gate(gate)
+    }
+    fn changes(&self, after: u64) -> StoreFuture<'_, Changes> {
+        self.inner.changes(after)
+    }
+    fn restore<'a>(&'a self, copies: &'a [Changes]) -> StoreFuture<'a, ()> {
+        self.inner.restore(copies)
+    }
+    fn put_copy<'a>(&'a self, copy: &'a KeyCopy) -> StoreFuture<'a, ()> {
+        self.inner.put_copy(copy)
+    }
+    fn copies(&self) -> StoreFuture<'_, Vec<KeyCopy>> {
+        self.inner.copies()
+    }
+    fn forget_copy(&self, id: Uuid) -> StoreFuture<'_, ()> {
+        self.inner.forget_copy(id)
+    }
+    fn add_event<'a>(&'a self, event: &'a KeyEvent) -> StoreFuture<'a, ()> {
+        let lost = self.flaw == StoreFlaw::UnwrapsUnrecorded;
+        if lost && event.action == Action::KeyUnwrapped {
+            return Box::pin(async { Ok(()) });
+        }
+        self.inner.add_event(event)
+    }
+    fn events(&self, limit: u32) -> StoreFuture<'_, Vec<KeyEvent>> {
+        self.inner.events(limit)
+    }
+    fn settle_events<'a>(&'a self, ids: &'a [EventId]) -> StoreFuture<'a, ()> {
+        self.inner.settle_events(ids)
+    }
+}

@@ -6,9 +6,10 @@ mod session;
 pub(crate) mod tables;
 
 use covenant_core::event::{Change, Datum};
+use covenant_core::sealer::OpenError;
 use covenant_core::{Action, DecisionId, Event, Id, ItemId, Outcome, Redacted, Target, TenantId};
 use crypto_envelope::sealed::SealedBytes;
-use crypto_envelope::sensitive::{self, Reveal, RevealError};
+use crypto_envelope::{Reveal, RevealError, Revealed, Sensitive};
 use object_store::{ObjectStoreExt as _, PutMode, PutOptions};
 use sql_store::{Args, DbError};
 use tenant_isolation::level::{Level, Read, Rows, Write};
@@ -92,13 +93,13 @@ impl Covenant {
         let _writing = self.parts().writing(tenant).await;
         let body = self.seal_body(tenant, id, &record.body).await?;
         let sensitive = self
-            .seal_sensitive(tenant, id, record.sensitive.as_deref())
+            .seal_sensitive(tenant, id, record.sensitive.as_ref())
             .await?;
         let mut objects = Vec::new();
         let sealed = Sealed {
             id,
             body: &body,
-            sensitive: sensitive.as_deref(),
+            sensitive: sensitive.as_ref().map(Sensitive::as_bytes),
         };
         let written = self
             .write_rows(caller, &scope, &sealed, record, &mut objects)
@@ -113,7 +114,7 @@ impl Covenant {
         change.commit().await?;
         Ok(Written {
             body: salts(&body),
-            sensitive: sensitive.as_deref().map(salts).unwrap_or_default(),
+            sensitive: sensitive.iter().map(Sensitive::salt).collect(),
             attachments: objects.iter().map(|object| object.salt).collect(),
         })
     }
@@ -338,7 +339,7 @@ impl Covenant {
         caller: &Caller,
         tenant: TenantId,
         id: &ItemId,
-    ) -> Result<Redacted<Vec<u8>>, Error> {
+    ) -> Result<Revealed<Vec<u8>>, Error> {
         let scope = self
             .enter::<Read>(caller, tenant, AccessAction::RecordRead)
             .await?;
@@ -348,6 +349,7 @@ impl Covenant {
             .ok_or(Error::NotFound)?;
         drop(tx);
         let sealed = row.sensitive.ok_or(Error::NotFound)?;
+        let field = Sensitive::try_from(sealed).or(Err(OpenError::NotAuthentic))?;
         let why = Reveal {
             event: self.mint()?,
             at: self.parts().clock.now(),
@@ -358,13 +360,12 @@ impl Covenant {
         let parts = self.parts();
         let place = sensitive_place(tenant, id)?;
         let (sealer, sink) = (parts.sealer.as_ref(), parts.sink.as_ref());
-        let revealed = sensitive::reveal(sealer, &place, &sealed, why, sink).await;
-        match revealed {
-            Ok(plain) => Ok(Redacted(plain.expose().clone())),
-            Err(RevealError::NotAudited(error)) => Err(Error::NotAudited(error)),
-            Err(RevealError::Open(error)) => Err(error.into()),
-            Err(other) => Err(Error::unavailable(other)),
-        }
+        let revealed = crypto_envelope::reveal(sealer, &field, &place, &why, sink).await;
+        revealed.map_err(|error| match error {
+            RevealError::NotAudited(error) => Error::NotAudited(error),
+            RevealError::Open(error) => error.into(),
+            other => Error::unavailable(other),
+        })
     }
 
     pub(crate) async fn seal_body(
@@ -384,13 +385,12 @@ impl Covenant {
         &self,
         tenant: TenantId,
         id: &ItemId,
-        value: Option<&[u8]>,
-    ) -> Result<Option<Vec<u8>>, Error> {
+        value: Option<&Vec<u8>>,
+    ) -> Result<Option<Sensitive<Vec<u8>>>, Error> {
         let Some(value) = value else { return Ok(None) };
         let place = sensitive_place(tenant, id)?;
-        Ok(Some(
-            sensitive::seal(self.parts().sealer.as_ref(), &place, value).await?,
-        ))
+        let sealer = self.parts().sealer.as_ref();
+        Ok(Some(Sensitive::seal(sealer, &place, value).await?))
     }
 
     /// Seals a file and stores it under a new name.

@@ -3,10 +3,10 @@
 use std::sync::Arc;
 
 use covenant_core::sealer::Purpose;
-use covenant_core::{Owner, Place, Random, Sealer, SystemClock, SystemRandom, TenantId};
+use covenant_core::{Owner, Place, Random, SystemClock, SystemRandom, TenantId};
 use crypto_envelope::backend::MemoryBackend;
 use crypto_envelope::store::MemoryStore;
-use crypto_envelope::{Envelope, Keys, KeysOptions};
+use crypto_envelope::{Envelope, Keys, KeysOptions, Sealed};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -26,11 +26,12 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let sealer = Envelope::new(Arc::new(keys));
 
     let row = |id: &[u8]| Place::new(Owner::Tenant(tenant), Purpose::Data, "note", "body", id);
-    let sealed = sealer.seal(&row(b"1")?, b"for row 1 alone").await?;
+    let note = "for row 1 alone".to_owned();
+    let sealed = Sealed::seal(&sealer, &row(b"1")?, &note).await?;
     assert_eq!(
-        sealer.open(&row(b"1")?, &sealed).await?.expose(),
-        b"for row 1 alone"
+        sealed.open(&sealer, &row(b"1")?).await?.expose(),
+        "for row 1 alone"
     );
-    assert!(sealer.open(&row(b"2")?, &sealed).await.is_err());
+    assert!(sealed.open(&sealer, &row(b"2")?).await.is_err());
     Ok(())
 }

@@ -2,12 +2,13 @@
 
 use std::sync::Arc;
 
-use covenant_core::sealer::{DestroyError, DestroyOrder, Destroyed, OpenError, SealError};
-use covenant_core::{BoxFuture, Place, Sealer, Secret};
+use covenant_core::sealer::{DestroyError, DestroyOrder, Destroyed, OpenError, Purpose, SealError};
+use covenant_core::{BoxFuture, Owner, Place, Sealer, Secret};
 
 use crate::error::KeyError;
 use crate::keys::Keys;
 use crate::sealed::SealedBytes;
+use crate::unlocked::Unlocked;
 
 /// Seals every value under the root of its place's owner and purpose.
 #[derive(Debug, Clone)]
@@ -24,6 +25,15 @@ impl Envelope {
     #[must_use]
     pub const fn keys(&self) -> &Arc<Keys> {
         &self.0
+    }
+
+    /// The owner's root in hand, which seals and opens without I/O for as long as its lease runs.
+    /// A value under an older version is [`KeyError::NeedVersion`] there; here it opens.
+    ///
+    /// # Errors
+    /// As [`Keys::unlock`].
+    pub async fn unlock(&self, owner: Owner, purpose: Purpose) -> Result<Unlocked, KeyError> {
+        self.0.unlock(owner, purpose).await
     }
 
     async fn seal_once(&self, place: &Place, plain: &[u8]) -> Result<Vec<u8>, KeyError> {

@@ -80,6 +80,10 @@ pub enum KeyError {
     /// The lease of an unlocked root is over: unlock it again.
     #[error("the lease of root {0} is over: unlock it again")]
     LeaseOver(KeyId),
+    /// The value lies under another version of the root than the one in hand:
+    /// [`crate::Envelope`] finds that one.
+    #[error("the value needs version {0} of the root")]
+    NeedVersion(KeyId),
     /// The wrapped root does not open under its KEK: the key store or the KEK was changed.
     #[error("root {0} does not open under its key-encryption key")]
     Damaged(KeyId),
@@ -185,7 +189,9 @@ impl KeyError {
     #[must_use]
     pub fn into_open_error(self) -> OpenError {
         match self {
-            Self::Absent | Self::NoSuchRoot | Self::NotAuthentic => OpenError::NotAuthentic,
+            Self::Absent | Self::NeedVersion(_) | Self::NoSuchRoot | Self::NotAuthentic => {
+                OpenError::NotAuthentic
+            }
             Self::State(state) => OpenError::Key(state),
             other => OpenError::Unavailable(Box::new(other)),
         }

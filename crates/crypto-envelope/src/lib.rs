@@ -3,8 +3,9 @@
 //! roots under key-encryption keys that can be destroyed on a planned day (P-12, P-13, P-14, P-16,
 //! Q-13, Q-14, R-11).
 //!
-//! To seal and open values use [`Envelope`], which is a [`covenant_core::Sealer`]; to seal a field
-//! twice and reveal it on record use [`sensitive`]; to give a backup vault a root that dies on its
+//! To seal and open bytes use [`Envelope`], which is a [`covenant_core::Sealer`]; for a typed field,
+//! a column perhaps, use [`Sealed`]; for one that is sealed twice and revealed on record
+//! [`Sensitive`] and [`reveal`]; to seal values again under a root's next version [`reseal`]; to give a backup vault a root that dies on its
 //! day use [`VaultKeys`]; to create tenants and to destroy what is due use [`Keys`]; to check a
 //! sealed value with a root in hand use [`sealed::open_with`]; to seal bytes that are no value of a
 //! place use [`cobblestone`].
@@ -14,10 +15,10 @@
 //! use std::sync::Arc;
 //!
 //! use covenant_core::sealer::Purpose;
-//! use covenant_core::{Owner, Place, Random, Sealer, SystemClock, SystemRandom, TenantId};
+//! use covenant_core::{Owner, Place, Random, SystemClock, SystemRandom, TenantId};
 //! use crypto_envelope::backend::MemoryBackend;
 //! use crypto_envelope::store::MemoryStore;
-//! use crypto_envelope::{Envelope, Keys, KeysOptions};
+//! use crypto_envelope::{Envelope, Keys, KeysOptions, Sealed};
 //!
 //! #[tokio::main(flavor = "current_thread")]
 //! async fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -30,16 +31,17 @@
 //!     let sealer = Envelope::new(Arc::new(keys));
 //!
 //!     let row = |id: &[u8]| Place::new(Owner::Tenant(tenant), Purpose::Data, "note", "body", id);
-//!     let sealed = sealer.seal(&row(b"1")?, b"for row 1 alone").await?;
-//!     assert_eq!(sealer.open(&row(b"1")?, &sealed).await?.expose(), b"for row 1 alone");
-//!     assert!(sealer.open(&row(b"2")?, &sealed).await.is_err());
+//!     let note = "for row 1 alone".to_owned();
+//!     let sealed = Sealed::seal(&sealer, &row(b"1")?, &note).await?;
+//!     assert_eq!(sealed.open(&sealer, &row(b"1")?).await?.expose(), "for row 1 alone");
+//!     assert!(sealed.open(&sealer, &row(b"2")?).await.is_err());
 //!     Ok(())
 //! }
 //! ```
 //!
 //! # Features
-//! - `sqlite`, `postgres`: key records in a database of their own. The backend that keeps KEKs in
-//!   files is always there on Unix.
+//! - `sqlite`, `postgres`: key records in a database of their own; sealed fields as columns of
+//!   `sqlx`. The backend that keeps KEKs in files is always there on Unix.
 //! - `object-store`: sealed objects in any `object_store`, and copies of KEKs at other sites.
 //! - `pkcs11`: KEKs that never leave a PKCS#11 module (on Unix).
 //! - `testing`: suites for implementors of [`store::KeyStore`], [`backend::KekBackend`] and
@@ -57,6 +59,7 @@ pub mod copies;
 mod envelope;
 mod error;
 pub mod escrow;
+mod field;
 mod group;
 pub mod guard;
 pub mod journal;
@@ -64,38 +67,4 @@ mod keys;
 #[cfg(feature = "object-store")]
 pub mod platform;
 pub mod record;
-pub mod recovery;
-pub mod sealed;
-pub mod sensitive;
-mod service;
-mod state;
-pub mod store;
-#[cfg(feature = "testing")]
-pub mod testing;
-#[cfg(feature = "token")]
-pub mod token;
-#[cfg(feature = "transit")]
-pub mod transit;
-mod unlocked;
-mod vault;
-mod window;
-pub mod wrapped;
-
-pub use admin::{AdminCall, Gone, KeyAdmin, Listing, Replay, Replayed, Role, Rotated};
-pub use cache::{CACHE_ENTRIES_MAX, CACHE_TTL_SECS, CACHE_TTL_SECS_MAX};
-pub use envelope::Envelope;
-pub use error::KeyError;
-pub use group::{EPOCH_NAME_LEN_BYTES_MAX, EpochName, GroupName, GroupNameError};
-#[cfg(feature = "testing")]
-pub use keys::SurvivingRoot;
-pub use keys::{
-    Checked, DestroyedKey, KeyFault, KeyRecordInfo, Keys, KeysOptions, OwnFiles,
-    PLAN_WAIT_DAYS_MIN, TenantRoots,
-};
-pub use service::{DataKey, KeyFuture, KeyService, Rewrap, WrapContext, WrapInfo};
-pub use state::{Dueness, KeyState, Refused, Standing, Step, Trust, Verb};
-pub use unlocked::Unlocked;
-pub use vault::{VaultKey, VaultKeys, VaultRoot};
-pub use window::{
-    ExpiryError, KeyExpiry, PendingWindow, WINDOW_DAYS_MAX, WINDOW_DAYS_MIN, WindowError,
-};
+pub mod reseal;

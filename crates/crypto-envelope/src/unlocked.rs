@@ -79,14 +79,20 @@ impl Unlocked {
     /// Opens what was sealed at the place.
     ///
     /// # Errors
-    /// [`KeyError::LeaseOver`], [`KeyError::State`]; [`KeyError::NotAuthentic`] for everything that
-    /// was not sealed there under this version.
+    /// [`KeyError::LeaseOver`], [`KeyError::State`]; [`KeyError::NeedVersion`] for what names another
+    /// version, which [`crate::Envelope`] finds if it is the owner's; [`KeyError::NotAuthentic`] for
+    /// everything else that was not sealed there.
     pub fn open(&self, place: &Place, sealed: &[u8]) -> Result<Secret<Vec<u8>>, KeyError> {
         self.terms.check(&self.lease)?;
         if !self.serves(place) {
             return Err(KeyError::NotAuthentic);
         }
         let (root, version) = (self.lease.root.expose(), self.lease.version);
+        let named = sealed::SealedBytes::parse(sealed).map(|parts| parts.key());
+        let named = named.or(Err(KeyError::NotAuthentic))?;
+        if named != version {
+            return Err(KeyError::NeedVersion(named));
+        }
         sealed::open_with(root, version, place, sealed).map_err(|e| match e {
             OpenError::Key(state) => KeyError::State(state),
             _ => KeyError::NotAuthentic,

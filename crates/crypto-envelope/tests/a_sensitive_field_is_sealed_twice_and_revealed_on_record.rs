@@ -15,9 +15,11 @@ use covenant_core::testing::MemorySink;
 use covenant_core::{Action, BoxFuture, EventId, KeyId, Owner, Place, Sealer, TenantId};
 use crypto_envelope::backend::{BackendFuture, KekBackend, Presence};
 use crypto_envelope::sealed::{SealedBytes, open_with};
-use crypto_envelope::sensitive::{self, OVERHEAD_LEN_BYTES, Reveal, RevealError};
 use crypto_envelope::wrapped::WrappedKey;
-use crypto_envelope::{Envelope, KeyError};
+use crypto_envelope::{
+    Envelope, KeyError, Reveal, RevealError, SENSITIVE_OVERHEAD_LEN_BYTES, Sealed, Sensitive,
+    reveal,
+};
 
 struct Field {
     world: World,
@@ -41,6 +43,10 @@ impl Field {
         })
     }
 
+    async fn seal(&self) -> Result<Sensitive<String>, SealError> {
+        Sensitive::seal(&self.sealer, &self.place, &"secret".to_owned()).await
+    }
+
     fn why(&self) -> Result<Reveal, Box<dyn std::error::Error>> {
         Ok(Reveal {
             event: EventId::from_uuid(self.world.uuid()?),
@@ -56,8 +62,8 @@ impl Field {
 #[tokio::test]
 async fn no_single_root_opens_a_sensitive_field() -> TestResult {
     let field = Field::new().await?;
-    let sealed = sensitive::seal(&field.sealer, &field.place, b"secret").await?;
-    assert_eq!(sealed.len(), b"secret".len() + OVERHEAD_LEN_BYTES);
+    let sealed = field.seal().await?.into_bytes();
+    assert_eq!(sealed.len(), b"secret".len() + SENSITIVE_OVERHEAD_LEN_BYTES);
     let outer = field.place.layered(Layer::Outer, Purpose::Data);
     let inner = field.place.layered(Layer::Inner, Purpose::Sensitive);
 
@@ -97,32 +103,43 @@ async fn no_single_root_opens_a_sensitive_field() -> TestResult {
     Ok(())
 }
 
+// clause: R-12
 #[tokio::test]
 async fn a_reveal_is_recorded_and_gives_the_plaintext() -> TestResult {
     let field = Field::new().await?;
     let sink = MemorySink::new();
-    let sealed = sensitive::seal(&field.sealer, &field.place, b"secret").await?;
+    let sealed = field.seal().await?;
     let (place, why) = (&field.place, field.why()?);
-    let plain = sensitive::reveal(&field.sealer, place, &sealed, why.clone(), &sink).await?;
-    assert_eq!(plain.expose(), b"secret");
+    let plain = reveal(&field.sealer, &sealed, place, &why, &sink).await?;
+    assert_eq!(plain.expose(), "secret");
     assert_eq!(sink.actions(), [Action::FieldRevealed]);
     assert_eq!(sink.events()[0].id, why.event);
     // a plain open is no way round it
-    let opened = field.sealer.open(place, &sealed).await;
+    let opened = field.sealer.open(place, sealed.as_bytes()).await;
     assert!(matches!(opened, Err(OpenError::NotAuthentic)));
+    for place in [
+        place.clone(),
+        place.layered(Layer::Outer, Purpose::Data),
+        place.layered(Layer::Inner, Purpose::Sensitive),
+    ] {
+        let cast = Sealed::<Vec<u8>>::try_from(sealed.as_bytes())?;
+        let opened = cast.open(&field.sealer, &place).await;
+        assert!(matches!(opened, Err(OpenError::NotAuthentic)), "{place:?}");
+    }
     Ok(())
 }
 
+// clause: R-12
 #[tokio::test]
 async fn without_a_record_there_is_no_plaintext() -> TestResult {
     let field = Field::new().await?;
-    let sealed = sensitive::seal(&field.sealer, &field.place, b"secret").await?;
+    let sealed = field.seal().await?;
     let (place, why) = (&field.place, field.why()?);
     let counting = Arc::new(Counting {
         inner: field.sealer.clone(),
         opens: 0.into(),
     });
-    let refused = sensitive::reveal(&*counting, place, &sealed, why.clone(), &Deaf).await;
+    let refused = reveal(&*counting, &sealed, place, &why, &Deaf).await;
     assert!(matches!(refused, Err(RevealError::NotAudited(_))));
     let opens = counting.opens.load(std::sync::atomic::Ordering::SeqCst);
     assert_eq!(
@@ -130,11 +147,12 @@ async fn without_a_record_there_is_no_plaintext() -> TestResult {
         "the inner layer was opened before the event was recorded"
     );
     let sink = MemorySink::new();
-    assert!(
-        sensitive::reveal(&*counting, place, &sealed, why, &sink)
-            .await
-            .is_ok()
-    );
+    let shown = reveal(&*counting, &sealed, place, &why, &sink).await;
+    assert!(shown.is_ok());
+    // nor is a refusal told that could not be recorded
+    let other = body(Owner::Tenant(field.world.tenant()?), Purpose::Data)?;
+    let refused = reveal(&*counting, &sealed, &other, &why, &Deaf).await;
+    assert!(matches!(refused, Err(RevealError::NotAudited(_))));
     Ok(())
 }
 
@@ -142,7 +160,7 @@ async fn without_a_record_there_is_no_plaintext() -> TestResult {
 async fn layers_cannot_be_exchanged_or_moved() -> TestResult {
     let field = Field::new().await?;
     let sink = MemorySink::new();
-    let sealed = sensitive::seal(&field.sealer, &field.place, b"secret").await?;
+    let sealed = field.seal().await?;
     let other = Place::new(
         Owner::Tenant(field.tenant),
         Purpose::Data,
@@ -151,18 +169,43 @@ async fn layers_cannot_be_exchanged_or_moved() -> TestResult {
         b"row-2",
     )?;
     let single = field.sealer.seal(&field.place, b"secret").await?;
-    for (place, sealed) in [(&other, &sealed), (&field.place, &single)] {
-        let refused = sensitive::reveal(&field.sealer, place, sealed, field.why()?, &sink).await;
-        assert!(matches!(
-            refused,
-            Err(RevealError::Open(OpenError::NotAuthentic))
-        ));
+    let swapped = {
+        let outer = field.place.layered(Layer::Outer, Purpose::Data);
+        let bare = field.sealer.seal(&outer, &single).await?;
+        Sensitive::try_from(bare)?
+    };
+    for (place, sealed) in [(&other, &sealed), (&field.place, &swapped)] {
+        let refused = reveal(&field.sealer, sealed, place, &field.why()?, &sink).await;
+        let refused = refused.err();
+        let unopened = matches!(&refused, Some(RevealError::Open(OpenError::NotAuthentic)));
+        assert!(unopened, "{refused:?}");
     }
+    // the first is refused before anything is shown, the second after it was on record
     assert_eq!(
         sink.actions(),
-        [],
-        "nothing was revealed, so nothing is recorded"
+        [Action::FieldRefused, Action::FieldRevealed]
     );
+    // one layer has no room for a second
+    let short = Sensitive::<String>::try_from(single);
+    assert!(short.is_err());
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_value_of_another_type_is_not_revealed() -> TestResult {
+    let field = Field::new().await?;
+    let sink = MemorySink::new();
+    let sealed = field.seal().await?;
+    let as_number = Sensitive::<u64>::try_from(sealed.as_bytes())?;
+    let why = field.why()?;
+    let refused = reveal(&field.sealer, &as_number, &field.place, &why, &sink).await;
+    assert!(matches!(
+        refused,
+        Err(RevealError::Open(OpenError::NotAuthentic))
+    ));
+    let as_bytes = Sensitive::<[u8; 6]>::try_from(sealed.as_bytes())?;
+    let shown = reveal(&field.sealer, &as_bytes, &field.place, &why, &sink).await?;
+    assert_eq!(shown.expose(), b"secret");
     Ok(())
 }
 
@@ -171,16 +214,16 @@ async fn a_subject_takes_both_layers_along() -> TestResult {
     let field = Field::new().await?;
     let subject = field.world.uuid()?;
     let place = body(Owner::Subject(field.tenant, subject), Purpose::Subject)?;
-    let sealed = sensitive::seal(&field.sealer, &place, b"secret").await?;
+    let sealed = Sensitive::seal(&field.sealer, &place, &"secret".to_owned()).await?;
     let order = field.world.order(field.tenant, subject)?;
     assert_eq!(field.sealer.destroy(&order).await?.keys.len(), 2);
     let sink = MemorySink::new();
-    let gone = sensitive::reveal(&field.sealer, &place, &sealed, field.why()?, &sink).await;
+    let gone = reveal(&field.sealer, &sealed, &place, &field.why()?, &sink).await;
     assert!(matches!(
         gone,
         Err(RevealError::Open(OpenError::Key("destroyed")))
     ));
-    let late = sensitive::seal(&field.sealer, &place, b"secret").await;
+    let late = Sensitive::seal(&field.sealer, &place, &"secret".to_owned()).await;
     assert!(matches!(late, Err(SealError::Key("destroyed"))));
     Ok(())
 }

@@ -10,15 +10,16 @@ use std::fmt::{Debug, Write};
 use std::sync::Arc;
 
 use common::{TestResult, World, body, epoch, start};
-use covenant_core::event::ActorContext;
+use covenant_core::event::{ActorContext, Target};
 use covenant_core::sealer::Purpose;
-use covenant_core::{KeyId, Owner, Place, Sealer, Secret};
+use covenant_core::testing::MemorySink;
+use covenant_core::{EventId, KeyId, Owner, Place, Sealer, Secret};
 use crypto_envelope::sealed::open_with;
 use crypto_envelope::testing::{Faults, FaultyBackend, FaultyStore};
 use crypto_envelope::wrapped::WrappedKey;
 use crypto_envelope::{
-    DataKey, Envelope, GroupName, KeyAdmin, KeyService, Keys, SurvivingRoot, Unlocked, VaultKey,
-    VaultKeys, WrapContext, cobblestone, sensitive,
+    DataKey, Envelope, GroupName, KeyAdmin, KeyService, Keys, Reveal, Revealed, Sealed, Sensitive,
+    SurvivingRoot, Unlocked, VaultKey, VaultKeys, WrapContext, cobblestone, reveal,
 };
 use time::Duration;
 
@@ -57,6 +58,12 @@ macro_rules! shows_nothing {
 fn no_holder_of_a_secret_has_a_way_to_show_it() {
     shows_nothing!(DataKey, Unlocked, VaultKey, SurvivingRoot);
     shows_nothing!(Secret<[u8; 32]>, Secret<Vec<u8>>, Keys, Envelope);
+    shows_nothing!(Revealed<String>, Revealed<Vec<u8>>);
+    // ciphertext may be copied, and is not taken for what it holds
+    shows_nothing!(Sealed<String>, Sensitive<String>);
+    lacks!(Revealed<String>, Clone);
+    lacks!(Revealed<String>, std::ops::Deref);
+    lacks!(Revealed<String>, Into<String>);
     lacks!(DataKey, Clone);
     lacks!(SurvivingRoot, Clone);
     lacks!(Secret<[u8; 32]>, Clone);
@@ -160,7 +167,29 @@ async fn no_debug_and_no_error_says_a_byte_of_a_key_or_of_content() -> TestResul
     printed.debug(&survivors)?;
 
     let sealed = sealer.seal(&place, CANARY).await?;
-    let twice = sensitive::seal(&sealer, &place, CANARY).await?;
+    let canary = String::from_utf8(CANARY.to_vec())?;
+    let field = Sealed::seal(&sealer, &place, &canary).await?;
+    assert_eq!(field.open(&sealer, &place).await?.expose(), &canary);
+    let twice = Sensitive::seal(&sealer, &place, &canary).await?;
+    let why = Reveal {
+        event: EventId::from_uuid(world.uuid()?),
+        at: start(),
+        actor: ActorContext::service("test"),
+        target: Target::of(tenant, "record", 1_i64.into()),
+        decision: None,
+    };
+    let sink = MemorySink::new();
+    let shown = reveal(&sealer, &twice, &place, &why, &sink).await?;
+    assert_eq!(shown.expose(), &canary);
+    printed.debug(&(&field, &twice, &shown, &why, sink.events()))?;
+    let why = Reveal {
+        event: EventId::from_uuid(world.uuid()?),
+        ..why
+    };
+    let refused = reveal(&sealer, &twice, &other, &why, &sink).await;
+    printed.error(&refused.err().ok_or("revealed")?)?;
+    let number = Sealed::<u64>::try_from(field.as_bytes())?;
+    printed.error(&number.open(&sealer, &place).await.err().ok_or("opened")?)?;
     let opened = sealer.open(&place, &sealed).await?;
     assert_eq!(opened.expose(), CANARY);
     printed.debug(&opened)?;
@@ -179,7 +208,13 @@ async fn no_debug_and_no_error_says_a_byte_of_a_key_or_of_content() -> TestResul
         printed.error(&held)?;
     }
     printed.error(&sealer.open(&other, &sealed).await.err().ok_or("opened")?)?;
-    printed.error(&sealer.open(&other, &twice).await.err().ok_or("opened")?)?;
+    printed.error(
+        &sealer
+            .open(&other, twice.as_bytes())
+            .await
+            .err()
+            .ok_or("opened")?,
+    )?;
     let elsewhere = WrapContext {
         version: unlocked.version(),
         ..context

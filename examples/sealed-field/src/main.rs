@@ -4,8 +4,10 @@ use std::error::Error;
 use std::sync::Arc;
 
 use covenant_core::sealer::Purpose::Data;
-use covenant_core::{Owner, Place, Random, Sealer, SystemClock, SystemRandom, TenantId};
-use crypto_envelope::{Envelope, Keys, KeysOptions, backend::MemoryBackend, store::MemoryStore};
+use covenant_core::{Owner, Place, Random, SystemClock, SystemRandom, TenantId};
+use crypto_envelope::backend::MemoryBackend;
+use crypto_envelope::store::MemoryStore;
+use crypto_envelope::{Envelope, Keys, KeysOptions, Sealed};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Box<dyn Error>> {
@@ -18,10 +20,11 @@ async fn main() -> Result<(), Box<dyn Error>> {
     keys.create_tenant(tenant).await?;
     let sealer = Envelope::new(Arc::new(keys));
     let row = |id: &[u8]| Place::new(Owner::Tenant(tenant), Data, "note", "body", id);
-    let sealed = sealer.seal(&row(b"1")?, b"for row 1 alone").await?;
-    let opened = sealer.open(&row(b"1")?, &sealed).await?;
-    let refused = sealer.open(&row(b"2")?, &sealed).await;
-    println!("row 1: {}", opened.expose().escape_ascii());
+    let note = "for row 1 alone".to_owned();
+    let sealed = Sealed::seal(&sealer, &row(b"1")?, &note).await?;
+    let opened = sealed.open(&sealer, &row(b"1")?).await?;
+    let refused = sealed.open(&sealer, &row(b"2")?).await;
+    println!("row 1: {}", opened.expose());
     println!("row 2: {}", refused.err().ok_or("it opened")?);
     Ok(())
 }

@@ -74,7 +74,7 @@ impl Embedded {
                 let home = self.home(*tenant)?;
                 let item = home.item(*record)?;
                 let shown = self.covenant.reveal(&home.caller(), home.id, item).await;
-                Ok(Seen::Revealed(shown.map_err(refusal)?.0))
+                Ok(Seen::Revealed(shown.map_err(refusal)?.expose().clone()))
             }
             Act::ListRecords { tenant } => {
                 let home = self.home(*tenant)?;

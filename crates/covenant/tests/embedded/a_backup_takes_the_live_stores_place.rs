@@ -51,7 +51,7 @@ async fn as_backed_up(stage: &Stage) -> Outcome {
         let attached: Vec<Vec<u8>> = read.attachments.into_iter().map(|file| file.0).collect();
         assert_eq!(attached, full(name).attachments);
         let shown = covenant.reveal(&who, me, &item(name)?).await?;
-        assert_eq!(shown.0, format!("{name}, sensitive").into_bytes());
+        assert_eq!(shown.expose(), format!("{name}, sensitive").as_bytes());
     }
     // The file of what was written since is gone with it.
     assert_eq!(files(&covenant.layout().objects())?.len(), 3);

@@ -26,7 +26,7 @@ async fn rows_bin_and_plans_are_still_there() -> Outcome {
     assert_eq!(stage.covenant.snapshots(me).await?, snapshots);
     assert_eq!(stage.covenant.get(&who, me, &kept).await?.body.0, b"kept");
     assert_eq!(
-        stage.covenant.reveal(&who, me, &kept).await?.0,
+        stage.covenant.reveal(&who, me, &kept).await?.expose(),
         b"kept, sensitive"
     );
     let binned = stage.covenant.get(&who, me, &gone).await;

@@ -56,7 +56,7 @@ async fn whole_way(policy: &str) -> Outcome {
         b"gone, changed"
     );
     assert_eq!(
-        covenant.reveal(&who, me, &gone).await?.0,
+        covenant.reveal(&who, me, &gone).await?.expose(),
         b"gone, sensitive"
     );
     written.body.extend(changed.body);

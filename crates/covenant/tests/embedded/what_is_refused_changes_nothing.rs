@@ -156,7 +156,7 @@ async fn without_an_event_there_is_no_decision_and_no_reveal() -> Outcome {
     assert!(matches!(refused, Err(Error::NotAudited(_))), "{refused:?}");
     switch.off();
     assert_eq!(
-        stage.covenant.reveal(&who, tenant(1), &id).await?.0,
+        stage.covenant.reveal(&who, tenant(1), &id).await?.expose(),
         b"one, sensitive"
     );
     Ok(())

@@ -67,4 +67,43 @@ mod keys;
 #[cfg(feature = "object-store")]
 pub mod platform;
 pub mod record;
+pub mod recovery;
 pub mod reseal;
+pub mod sealed;
+mod sensitive;
+mod service;
+mod state;
+pub mod store;
+#[cfg(feature = "testing")]
+pub mod testing;
+#[cfg(feature = "token")]
+pub mod token;
+#[cfg(feature = "transit")]
+pub mod transit;
+mod unlocked;
+mod vault;
+mod window;
+pub mod wrapped;
+
+pub use admin::{AdminCall, Gone, KeyAdmin, Listing, Replay, Replayed, Role, Rotated};
+pub use cache::{CACHE_ENTRIES_MAX, CACHE_TTL_SECS, CACHE_TTL_SECS_MAX};
+pub use envelope::Envelope;
+pub use error::KeyError;
+pub use field::{Sealable, Sealed};
+pub use group::{EPOCH_NAME_LEN_BYTES_MAX, EpochName, GroupName, GroupNameError};
+#[cfg(feature = "testing")]
+pub use keys::SurvivingRoot;
+pub use keys::{
+    Checked, DestroyedKey, KeyFault, KeyRecordInfo, Keys, KeysOptions, OwnFiles,
+    PLAN_WAIT_DAYS_MIN, TenantRoots,
+};
+pub use sensitive::{
+    Reveal, RevealError, Revealed, SENSITIVE_OVERHEAD_LEN_BYTES, Sensitive, reveal,
+};
+pub use service::{DataKey, KeyFuture, KeyService, Rewrap, WrapContext, WrapInfo};
+pub use state::{Dueness, KeyState, Refused, Standing, Step, Trust, Verb};
+pub use unlocked::Unlocked;
+pub use vault::{VaultKey, VaultKeys, VaultRoot};
+pub use window::{
+    ExpiryError, KeyExpiry, PendingWindow, WINDOW_DAYS_MAX, WINDOW_DAYS_MIN, WindowError,
+};

@@ -1,8 +1,16 @@
 //! Copies of the key store, each with its own end, and from them the instant from which a destroyed
 //! key is in nobody's reach. Pure: who makes, counts and removes copies is the assembly's affair.
 
+mod encoding;
+#[cfg(feature = "object-store")]
+mod sites;
+
 use time::{Duration, UtcDateTime};
 use uuid::Uuid;
+
+pub use encoding::{NotACopy, decode, encode};
+#[cfg(feature = "object-store")]
+pub use sites::{Chain, CopiesError, StoreCopies, Tended};
 
 /// Days for which a copy of the key store may live (recovery; P5D).
 pub const COPY_DAYS_MAX: i64 = 5;

@@ -6,6 +6,7 @@ mod check;
 mod destroy;
 mod erase;
 mod mint;
+mod part;
 mod replay;
 mod rotate;
 mod serve;
@@ -32,7 +33,7 @@ use crate::group::GroupName;
 use crate::guard::{DestructionGuard, NoGuard};
 use crate::record::{KekRecord, RootRecord, RootState, Switch};
 use crate::state::{KeyState, Verb};
-use crate::store::{Gate, KeyStore};
+use crate::store::{Gate, KeyStore, StoreStanding};
 use crate::unlocked::Unlocked;
 use crate::window::{KeyExpiry, PendingWindow};
 use crate::wrapped::{WrappedKey, wrap_context};
@@ -41,6 +42,8 @@ pub use check::{Checked, KeyFault};
 pub use destroy::{DestroyedKey, PLAN_WAIT_DAYS_MIN};
 #[cfg(feature = "testing")]
 pub use erase::SurvivingRoot;
+#[cfg(feature = "object-store")]
+pub(crate) use mint::whole_micros;
 
 /// How many unwraps may be under way at once.
 const FLIGHTS: usize = 64;
@@ -316,6 +319,14 @@ impl Keys {
     /// [`KeyError::Store`].
     pub async fn list_keks(&self) -> Result<Vec<KekRecord>, KeyError> {
         Ok(self.store.keks().await?)
+    }
+
+    /// What the key store knows of itself: how many changes there were, and whether it is shut.
+    ///
+    /// # Errors
+    /// [`KeyError::Store`].
+    pub async fn standing(&self) -> Result<StoreStanding, KeyError> {
+        Ok(self.store.standing().await?)
     }
 
     /// One unwrap at a time for an owner's root: who waits finds it in the cache afterwards, and

@@ -137,6 +137,12 @@ impl Unlocked {
     }
 
     /// Whether the root may be used now.
+    /// The root itself, for what is kept under it by the recovery key's format.
+    pub(crate) fn root(&self) -> Result<&Secret<[u8; 32]>, KeyError> {
+        self.terms.check(&self.lease)?;
+        Ok(&self.lease.root)
+    }
+
     pub(crate) fn check(&self) -> Result<(), KeyError> {
         self.terms.check(&self.lease)
     }

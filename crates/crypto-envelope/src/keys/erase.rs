@@ -78,10 +78,51 @@ impl Keys {
     }
 
     async fn complete_by(&self, erasure: &Erasure) -> Result<Option<UtcDateTime>, KeyError> {
-        let flushed = self.flushed_at(erasure.destroyed_at).await?;
+        let Erasure {
+            destroyed_at,
+            revision,
+            keys,
+            ..
+        } = erasure;
+        self.gone_everywhere(keys, *destroyed_at, *revision).await
+    }
+
+    /// From when on no cache, no file of the store and no copy of it gives a destroyed key back, as
+    /// far as it is known now: a root, or a KEK, which is in its backend and in escrow only. `None`
+    /// while the key lives, and while any of this is unknown.
+    ///
+    /// # Errors
+    /// [`KeyError::Absent`], [`KeyError::Store`].
+    // clause: P-56
+    pub async fn unrecoverable_at(&self, key: KeyId) -> Result<Option<UtcDateTime>, KeyError> {
+        if let Some(kek) = self.store.kek(key).await? {
+            let (Some(destroyed_at), Some(gone_at)) = (kek.destroyed_at, kek.gone_at) else {
+                return Ok(None);
+            };
+            let gone = Holding {
+                ends_at: Some(gone_at),
+                kek_gone_at: None,
+            };
+            return Ok(unrecoverable_at(destroyed_at, cache_bound(), [gone]));
+        }
+        let root = self.store.root(key).await?.ok_or(KeyError::Absent)?;
+        match root.destroyed_at {
+            Some(at) => self.gone_everywhere(&[key], at, root.revision).await,
+            None => Ok(None),
+        }
+    }
+
+    /// The latest end of whatever may hold one of these roots, destroyed at this revision.
+    async fn gone_everywhere(
+        &self,
+        keys: &[KeyId],
+        destroyed_at: UtcDateTime,
+        destroyed: u64,
+    ) -> Result<Option<UtcDateTime>, KeyError> {
+        let flushed = self.flushed_at(destroyed_at).await?;
         let copies = self.store.copies().await?;
         let mut holdings = Vec::new();
-        for key in &erasure.keys {
+        for key in keys {
             let kek = match self.store.root(*key).await? {
                 Some(root) => Some((root.wrapped_revision, self.store.kek(root.kek).await?)),
                 None => None,
@@ -92,19 +133,17 @@ impl Keys {
                 // a copy from before the last rewrapping names another KEK
                 gone_at.filter(|_| revision >= *wrapped)
             };
-            let held = copies.iter().filter(|copy| copy.may_hold(erasure.revision));
+            let held = copies.iter().filter(|copy| copy.may_hold(destroyed));
             holdings.extend(held.map(|copy| Holding {
-                ends_at: copy.ends_at(erasure.destroyed_at),
+                ends_at: copy.ends_at(destroyed_at),
                 kek_gone_at: kek_gone(copy.revision),
             }));
             holdings.push(Holding {
                 ends_at: flushed,
-                kek_gone_at: kek_gone(erasure.revision),
+                kek_gone_at: kek_gone(destroyed),
             });
         }
-        let ttl = i64::try_from(CACHE_TTL_SECS_MAX).unwrap_or(i64::MAX);
-        let cached = Duration::seconds(ttl);
-        Ok(unrecoverable_at(erasure.destroyed_at, cached, holdings))
+        Ok(unrecoverable_at(destroyed_at, cache_bound(), holdings))
     }
 
     /// When destroyed bytes have left, or will have left, the store's own files.
@@ -123,6 +162,12 @@ impl Keys {
     /// [`KeyError::Store`].
     pub async fn record_copy(&self, copy: &KeyCopy) -> Result<(), KeyError> {
         Ok(self.store.put_copy(copy).await?)
+    }
+
+    /// The copies on record, by id.
+    #[cfg(feature = "object-store")]
+    pub(crate) async fn known_copies(&self) -> Result<Vec<KeyCopy>, KeyError> {
+        Ok(self.store.copies().await?)
     }
 
     /// Forgets a copy that was seen to be gone everywhere.
@@ -190,6 +235,11 @@ impl SurvivingRoot {
     pub fn derive(&self, info: &[u8]) -> Option<covenant_core::Secret<[u8; 32]>> {
         crate::cobblestone::expand(self.root.expose(), &[info])
     }
+}
+
+/// The longest time for which any process may keep an unwrapped root.
+fn cache_bound() -> Duration {
+    Duration::seconds(i64::try_from(CACHE_TTL_SECS_MAX).unwrap_or(i64::MAX))
 }
 
 /// SHA-256 of our part of an erasure's certificate: order, subject, instant and keys.

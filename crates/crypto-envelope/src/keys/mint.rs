@@ -196,7 +196,13 @@ impl Keys {
                     .ok_or(KeyError::Absent)?,
                 _ => self.wrapping_kek(group).await?,
             };
-            let root = self.minted(owner, purpose, n, kek.id).await?;
+            let (id, secret) = (
+                KeyId::mint(&*self.terms.clock, &*self.terms.random)?,
+                self.fresh()?,
+            );
+            let root = self
+                .wrapped_record(owner, purpose, n, kek.id, id, &secret)
+                .await?;
             match self.store.add_root(&root).await? {
                 Added::Stored(root) | Added::Exists(root) => return Ok(root),
                 // a next KEK was made meanwhile
@@ -209,17 +215,18 @@ impl Keys {
         Err(KeyError::Store(crate::store::StoreError::Damaged("group")))
     }
 
-    async fn minted(
+    /// The record of a version with this id and these bytes, wrapped by the KEK.
+    pub(super) async fn wrapped_record(
         &self,
         owner: Owner,
         purpose: Purpose,
         n: u32,
         kek: KeyId,
+        id: KeyId,
+        secret: &covenant_core::Secret<[u8; 32]>,
     ) -> Result<RootRecord, KeyError> {
-        let id = KeyId::mint(&*self.terms.clock, &*self.terms.random)?;
-        let secret = self.fresh()?;
         let context = wrap_context(kek, owner, purpose, id);
-        let wrapped = self.wrap_tried(kek, &context, &secret).await?;
+        let wrapped = self.wrap_tried(kek, &context, secret).await?;
         let created_at = self.now();
         let (state, active_from) = if n == 1 {
             (RootState::Active, None)
@@ -347,6 +354,6 @@ pub(super) fn canary_context(kek: KeyId) -> Vec<u8> {
 }
 
 /// Instants are stored in whole microseconds, so they are compared so.
-pub(super) fn whole_micros(at: UtcDateTime) -> UtcDateTime {
+pub(crate) fn whole_micros(at: UtcDateTime) -> UtcDateTime {
     at.replace_microsecond(at.microsecond()).unwrap_or(at)
 }

@@ -1,9 +1,12 @@
 //! Rules in code, for a service that needs no rule file: each call adds a rule, or says more about
 //! the last one. Nothing is checked before [`Rules::build`].
 
+use std::collections::BTreeMap;
+
 use covenant_core::Reading;
 
-use crate::rule::{Act, Bound, CancelSpec, ClassSpec, Method, RuleSpec, RulesFile, StoreSpec};
+use crate::rule::{Act, Authority, Bound, Method};
+use crate::spec::{CancelSpec, ClassSpec, KeySpec, RuleSpec, RulesFile, StoreSpec};
 use crate::{RuleErrors, RuleSet, STORE_MAIN};
 
 /// Builds a [`RuleSet`]. Classes that rules name need not be declared; without a declared store
@@ -82,6 +85,22 @@ impl Rules {
         self.last("waived_by", |rule| rule.waived_by.push(event.to_owned()))
     }
 
+    /// Says which event the last rule, a floor or ceiling, is about; without it, the removal of the
+    /// item.
+    pub fn to(self, event: &str) -> Self {
+        self.last("to", |rule| rule.to = Some(event.to_owned()))
+    }
+
+    /// Says who asks for the last rule; without it, the vendor.
+    pub fn authority(self, authority: Authority) -> Self {
+        self.last("authority", |rule| rule.authority = authority)
+    }
+
+    /// Has the last rule take the place of another one where both rule.
+    pub fn overrides(self, rule: &str) -> Self {
+        self.last("overrides", |last| last.overrides.push(rule.to_owned()))
+    }
+
     /// Says when items under the last rule are disposed of; without it, early.
     pub fn act(self, act: Act) -> Self {
         self.last("act", |rule| rule.act = act)
@@ -121,7 +140,27 @@ impl Rules {
         self.file.stores.push(StoreSpec {
             id: id.to_owned(),
             classes,
-            erase,
+            erase: vec![erase],
+            ..StoreSpec::default()
+        });
+        self
+    }
+
+    /// Declares a store as it would be written down: its kind, what feeds it, how often.
+    pub fn store_spec(mut self, store: StoreSpec) -> Self {
+        self.file.stores.push(store);
+        self
+    }
+
+    /// Declares a key that seals stores, destroyed so long after the event; copies of its store live
+    /// on for `copies`.
+    pub fn key(mut self, id: &str, seals: &[&str], from: &str, after: &str, copies: &str) -> Self {
+        self.file.keys.push(KeySpec {
+            id: id.to_owned(),
+            seals: seals.iter().map(|&store| store.to_owned()).collect(),
+            from: Some(from.to_owned()),
+            after: Some(after.to_owned()),
+            copies: Some(copies.to_owned()),
         });
         self
     }
@@ -145,8 +184,7 @@ impl Rules {
         if file.stores.is_empty() {
             file.stores.push(StoreSpec {
                 id: STORE_MAIN.to_owned(),
-                classes: Vec::new(),
-                erase: Method::Delete,
+                ..StoreSpec::default()
             });
         }
         file
@@ -157,7 +195,7 @@ impl Rules {
     /// # Errors
     /// [`RuleErrors`]: all errors, not the first.
     pub fn build(&self) -> Result<RuleSet, RuleErrors> {
-        crate::load::load(self.file(), &self.stray)
+        crate::load::load(&self.file(), &BTreeMap::new(), &self.stray)
     }
 
     fn rule(
@@ -170,17 +208,9 @@ impl Rules {
         let number = self.file.rules.len().saturating_add(1);
         let mut rule = RuleSpec {
             id: format!("{kind}-{number}"),
-            clause: None,
             classes: vec![class.to_owned()],
-            stores: Vec::new(),
             bound,
-            from: None,
-            until: None,
-            period: None,
-            early: None,
-            late: None,
-            waived_by: Vec::new(),
-            act: Act::Early,
+            ..RuleSpec::default()
         };
         fill(&mut rule);
         self.file.rules.push(rule);
@@ -199,7 +229,7 @@ impl Rules {
         if self.file.classes.iter().all(|known| known.id != class) {
             self.file.classes.push(ClassSpec {
                 id: class.to_owned(),
-                parent: None,
+                ..ClassSpec::default()
             });
         }
         self

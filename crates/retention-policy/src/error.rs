@@ -3,6 +3,7 @@
 use std::fmt;
 
 use covenant_core::{ClauseIdError, PeriodError};
+use time::Date;
 
 use crate::NameError;
 
@@ -23,46 +24,46 @@ pub enum RuleError {
         source: NameError,
     },
     /// A clause id is malformed.
-    #[error("rule {rule}: malformed clause id")]
+    #[error("{place}: malformed clause id")]
     Clause {
-        /// The rule.
-        rule: String,
+        /// Where.
+        place: String,
         /// Why.
         #[source]
         source: ClauseIdError,
     },
     /// A period is malformed or too long.
-    #[error("rule {rule}: bad {field}")]
+    #[error("{place}: bad {field}")]
     Period {
-        /// The rule.
-        rule: String,
-        /// `period`, `early` or `late`.
+        /// Where.
+        place: String,
+        /// The field, such as `period`.
         field: &'static str,
         /// Why.
         #[source]
         source: PeriodError,
     },
     /// A tolerance has months or days, whose length depends on the date.
-    #[error("rule {rule}: {field} takes hours, minutes and seconds only")]
+    #[error("{place}: {field} takes hours, minutes and seconds only")]
     Tolerance {
-        /// The rule.
-        rule: String,
+        /// Where.
+        place: String,
         /// `early` or `late`.
         field: &'static str,
     },
-    /// The rule lacks something that its kind needs.
-    #[error("rule {rule}: {field} is missing")]
+    /// Something that its kind needs is missing.
+    #[error("{place}: {field} is missing")]
     Missing {
-        /// The rule.
-        rule: String,
+        /// Where.
+        place: String,
         /// What.
         field: &'static str,
     },
     /// The rule has something that its kind does not have.
-    #[error("rule {rule}: {field} does not belong to a rule of this kind")]
+    #[error("{place}: {field} does not belong to a rule of this kind")]
     Misplaced {
-        /// The rule.
-        rule: String,
+        /// Where.
+        place: String,
         /// What.
         field: &'static str,
     },
@@ -118,13 +119,49 @@ pub enum RuleError {
         /// The ceiling.
         ceiling: String,
     },
-    /// A floor ends after a ceiling, on every date.
-    #[error("rules {floor} and {ceiling} can never both hold")]
+    /// Rules, keys and stores that cannot all be kept; without any one of them it could not be shown.
+    #[error("{} cannot all hold: {}", members(rules, keys, stores), dates(when.as_ref()))]
     Contradiction {
-        /// The floor.
-        floor: String,
-        /// The ceiling.
-        ceiling: String,
+        /// The rules, ascending.
+        rules: Vec<String>,
+        /// Keys that die too early or too late, ascending.
+        keys: Vec<String>,
+        /// Stores whose rhythm takes part in it, ascending.
+        stores: Vec<String>,
+        /// When it is first so, if it is only on some dates.
+        when: Option<Witness>,
+    },
+    /// A store copies from itself, directly or through others.
+    #[error("the store {store} copies from itself")]
+    FeedCycle {
+        /// The store.
+        store: String,
+    },
+    /// A rule overrides itself, directly or through others.
+    #[error("the rule {rule} overrides itself")]
+    OverrideCycle {
+        /// The rule.
+        rule: String,
+    },
+    /// A rule overrides one of a higher authority.
+    #[error("the rule {rule} overrides {other}, which has a higher authority")]
+    OverridesHigher {
+        /// The rule.
+        rule: String,
+        /// The rule of higher authority.
+        other: String,
+    },
+    /// A rule of a tenant overrides another: tenants only ever add rules.
+    #[error("the rule {rule} is a tenant's and overrides another")]
+    TenantOverrides {
+        /// The rule.
+        rule: String,
+    },
+    /// A rule that is added for a tenant claims another authority.
+    #[error("the rule {rule} is added for a tenant and claims another authority")]
+    NotATenants {
+        /// The rule.
+        rule: String,
     },
     /// More than the rules may have.
     #[error("more than {max} of: {what}")]
@@ -136,8 +173,79 @@ pub enum RuleError {
     },
 }
 
-/// Every reason why rules do not load; at least one.
+/// When promises cannot be kept.
 #[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Witness {
+    /// The event that nobody chooses.
+    pub event: String,
+    /// The first day on which it makes them fail, from the day of the review on.
+    pub date: Date,
+    /// How many of the 146,097 days of the calendar's cycle are like it.
+    pub days: u32,
+}
+
+fn members(rules: &[String], keys: &[String], stores: &[String]) -> String {
+    let named = |what: &str, all: &[String]| match all {
+        [] => None,
+        [one] => Some(format!("{what} {one}")),
+        more => Some(format!("{what}s {}", more.join(", "))),
+    };
+    let all = [
+        named("rule", rules),
+        named("key", keys),
+        named("store", stores),
+    ];
+    all.into_iter().flatten().collect::<Vec<_>>().join(", ")
+}
+
+fn dates(when: Option<&Witness>) -> String {
+    when.map_or_else(
+        || "on every date".to_owned(),
+        |Witness { event, date, days }| {
+            format!("first when {event} is on {date}, on {days} of 146097 days")
+        },
+    )
+}
+
+impl RuleError {
+    /// The table that it is about, such as `rule bin` or `store rows`; `None` for the whole file.
+    #[must_use]
+    pub fn place(&self) -> Option<String> {
+        Some(match self {
+            Self::Name { place, .. }
+            | Self::Clause { place, .. }
+            | Self::Period { place, .. }
+            | Self::Tolerance { place, .. }
+            | Self::Missing { place, .. }
+            | Self::Misplaced { place, .. }
+            | Self::Unknown { place, .. } => place.clone(),
+            Self::Duplicate { what, id } => format!("{what} {id}"),
+            Self::ClassCycle { class } => format!("class {class}"),
+            Self::CancelsItself { .. } => "cancel".to_owned(),
+            Self::Unruled { store, .. } | Self::FeedCycle { store } => format!("store {store}"),
+            Self::ZeroWidth { floor, .. } => format!("rule {floor}"),
+            Self::Contradiction {
+                rules,
+                keys,
+                stores,
+                ..
+            } => {
+                let first = |what: &str, all: &[String]| Some(format!("{what} {}", all.first()?));
+                let rule = first("rule", rules);
+                rule.or_else(|| first("key", keys))
+                    .or_else(|| first("store", stores))?
+            }
+            Self::OverrideCycle { rule }
+            | Self::OverridesHigher { rule, .. }
+            | Self::TenantOverrides { rule }
+            | Self::NotATenants { rule } => format!("rule {rule}"),
+            Self::Stray { .. } | Self::TooMany { .. } => return None,
+        })
+    }
+}
+
+/// Every reason why rules do not load; at least one.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct RuleErrors(Vec<RuleError>);
 
 impl RuleErrors {

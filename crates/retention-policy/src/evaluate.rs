@@ -72,16 +72,17 @@ impl Retention for RuleSet {
 }
 
 impl RuleSet {
-    /// The rules that rule the item, as positions.
-    fn under(&self, item: &Item<'_>) -> Result<&[usize], Unclassified> {
-        let classes = self.index.get(item.store).ok_or(Unclassified::Store)?;
-        let under = classes.get(item.class).ok_or(Unclassified::Class)?;
+    /// The rules that rule the item.
+    fn under(&self, item: &Item<'_>) -> Result<Under<'_>, Unclassified> {
+        let (rules, index) = self.for_tenant(item.tenant);
+        let classes = index.get(item.store).ok_or(Unclassified::Store)?;
+        let at = classes.get(item.class).ok_or(Unclassified::Class)?;
         if item
             .events
             .iter()
             .all(|event| self.known.contains(event.name))
         {
-            Ok(under)
+            Ok(Under { rules, at })
         } else {
             Err(Unclassified::Trigger)
         }
@@ -91,7 +92,7 @@ impl RuleSet {
     // clause: P-18, P-51, P-52, R-23
     fn figures(
         &self,
-        under: &[usize],
+        under: Under<'_>,
         events: &[Occurrence<'_>],
         now: UtcDateTime,
         detail: Detail,
@@ -102,7 +103,7 @@ impl RuleSet {
             now,
         };
         let mut all = Figures::nothing();
-        for rule in under.iter().filter_map(|at| self.rules.get(*at)) {
+        for rule in under.rules() {
             let said = self.say(rule, past);
             all.take(rule, &said);
             if detail == Detail::Reasons {
@@ -115,6 +116,12 @@ impl RuleSet {
 
     /// What one rule says.
     fn say(&self, rule: &Rule, past: Past<'_>) -> Said {
+        if let Some(met) = rule.to.as_ref().and_then(|event| past.last(event)) {
+            return Said {
+                anchor: Some(met),
+                ..Said::plain(Effect::Ended)
+            };
+        }
         let waiver = rule
             .waived_by
             .iter()
@@ -184,7 +191,7 @@ impl RuleSet {
     /// at an event that is still to come they are computed anew.
     fn next_change(
         &self,
-        under: &[usize],
+        under: Under<'_>,
         events: &[Occurrence<'_>],
         moment: &Moment,
         state: State,
@@ -217,6 +224,19 @@ impl RuleSet {
             from = event;
             later_figures = Some(figures);
         }
+    }
+}
+
+/// The rules of an item, by their positions.
+#[derive(Clone, Copy)]
+struct Under<'a> {
+    rules: &'a [Rule],
+    at: &'a [usize],
+}
+
+impl<'a> Under<'a> {
+    fn rules(self) -> impl Iterator<Item = &'a Rule> {
+        self.at.iter().filter_map(move |at| self.rules.get(*at))
     }
 }
 

@@ -42,8 +42,10 @@
 pub mod apply;
 mod builder;
 mod clock_guard;
+mod copies;
 mod error;
 mod evaluate;
+mod feasible;
 pub mod hold;
 mod item;
 pub mod ledger;
@@ -57,18 +59,21 @@ pub mod physical;
 mod plan;
 mod probe;
 mod protocol;
+mod residency;
 mod rule;
 mod rule_set;
 #[cfg(feature = "apply")]
 pub mod scan;
 mod schedule;
 mod simulate;
+mod spec;
 mod trigger;
 mod verdict;
 
 pub use builder::Rules;
 pub use clock_guard::{ClockDoubt, ClockGuard, Trust};
-pub use error::{RuleError, RuleErrors};
+pub use copies::{Every, SealingKey, Store};
+pub use error::{RuleError, RuleErrors, Witness};
 pub use evaluate::Retention;
 pub use hold::{HOLD_ITEMS_MAX, Hold, HoldMode, HoldScope, HoldView, ItemList, Later};
 pub use item::{Item, Moment, STORE_MAIN};
@@ -77,9 +82,9 @@ pub use ledger::{
 };
 pub use lifecycle::{DatabaseState, Forbidden, RecordState};
 pub use limits::{Limits, Population, Refused};
-pub use load::{CLASSES_MAX, RULES_MAX, STORES_MAX};
+pub use load::{CLASSES_MAX, KEYS_MAX, RULES_MAX, RULES_PER_ITEM_MAX, STORES_MAX};
 pub use name::{
-    ClassId, Matter, NAME_LEN_BYTES_MAX, NameError, ReasonCode, RuleId, StoreName, Trigger,
+    ClassId, KeyName, Matter, NAME_LEN_BYTES_MAX, NameError, ReasonCode, RuleId, StoreName, Trigger,
 };
 pub use part::{DisposalPart, KeyLine, KeyState, LineState, PartItem, Remain, StoreLine};
 #[cfg(feature = "sqlite")]
@@ -87,12 +92,15 @@ pub use physical::sqlite::SqliteFlush;
 pub use plan::{Plan, PlanContext, PlanItem, plan};
 pub use probe::{InvertedProbe, PROBE_LEN_BYTES, Probe};
 pub use protocol::{Disposal, JournalError, ProtocolError, Step, StepOutcome};
-pub use rule::{
-    Act, Bound, CancelSpec, ClassSpec, Limit, Method, Rule, RuleSpec, RulesFile, StoreSpec,
-};
+pub use residency::{Residency, Stay};
+pub use rule::{Act, Authority, Bound, Limit, Method, Rule};
 pub use rule_set::RuleSet;
 pub use schedule::{Slack, flush_after, start_by};
 pub use simulate::{Change, Span, simulate};
+pub use spec::{
+    CIVIL_NIGHT, CancelSpec, ClassSpec, FieldSpec, KeySpec, RuleSpec, RulesFile, StoreKind,
+    StoreSpec,
+};
 pub use trigger::{BACKUP_COMPLETED, BACKUP_CONSISTENT, Occurrence};
 pub use verdict::{
     Effect, HoldReason, KeepUntil, Reason, Reasons, State, Unclassified, Verdict, Window,

@@ -1,16 +1,23 @@
 //! Checks rules as they are written down and makes a [`RuleSet`] of them. All errors are found, not
-//! the first; what cannot hold on any date does not load. Contradictions that exist on some dates
-//! only, and between keys and stores, are not seen here.
+//! the first; what cannot hold, on every date or on some, does not load.
 #![deny(clippy::arithmetic_side_effects)]
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::str::FromStr;
 
-use covenant_core::{Action, ClauseId, Period, Reading};
+use covenant_core::{Action, Reading, TenantId};
+use time::{Date, Month};
 
-use crate::rule::{Bound, Limit, Method, Rule, RuleSpec, RulesFile};
+use crate::copies::{Graph, SealingKey, Store};
+use crate::feasible::{Feasible, Index};
+use crate::rule::{Limit, Rule};
+use crate::rule_set::{Parts, RuleSet};
+use crate::spec::{CancelSpec, ClassSpec, KeySpec, RuleSpec, RulesFile, StoreSpec};
 use crate::trigger::ORDERED;
-use crate::{ClassId, NameError, RuleError, RuleErrors, RuleId, RuleSet, StoreName, Trigger};
+use crate::{ClassId, KeyName, RuleError, RuleErrors, RuleId, StoreName, Trigger};
+
+mod check;
+
+use check::Check;
 
 /// Most rules in a set (design, rule file caps).
 pub const RULES_MAX: usize = 10_000;
@@ -18,138 +25,87 @@ pub const RULES_MAX: usize = 10_000;
 pub const CLASSES_MAX: usize = 256;
 /// Most stores in a set.
 pub const STORES_MAX: usize = 64;
+/// Most keys in a set.
+pub const KEYS_MAX: usize = 64;
+/// Most rules for one class in one store: a bound of ours, which keeps each verdict small.
+pub const RULES_PER_ITEM_MAX: usize = 256;
 
-/// Checks the file; `stray` are builder calls that came before any rule.
-pub(crate) fn load(file: RulesFile, stray: &[&'static str]) -> Result<RuleSet, RuleErrors> {
-    let RulesFile {
-        reading,
-        classes,
-        stores,
-        events,
-        rules,
-        cancels,
-    } = file;
+/// Rules that were added for tenants.
+pub(crate) type TenantRules = BTreeMap<TenantId, Vec<RuleSpec>>;
+
+/// Checks the file and what tenants add; `stray` are builder calls that came before any rule.
+pub(crate) fn load(
+    file: &RulesFile,
+    tenants: &TenantRules,
+    stray: &[&'static str],
+) -> Result<RuleSet, RuleErrors> {
     let mut check = Check::default();
-    check
-        .errors
-        .extend(stray.iter().map(|&call| RuleError::Stray { call }));
-    check.cap("rules", rules.len(), RULES_MAX);
-    check.cap("classes", classes.len(), CLASSES_MAX);
-    check.cap("stores", stores.len(), STORES_MAX);
-
-    let mut parents = BTreeMap::new();
-    for class in &classes {
-        let place = format!("class {}", class.id);
-        let Some(id) = check.name::<ClassId>(&place, "class", &class.id) else {
-            continue;
-        };
-        let parent = class
-            .parent
-            .as_ref()
-            .and_then(|p| check.name::<ClassId>(&place, "class", p));
-        if parents.insert(id, parent).is_some() {
-            check.duplicate("class", &class.id);
-        }
+    let strays = stray.iter().map(|&call| RuleError::Stray { call });
+    check.errors.extend(strays);
+    check.cap("rules", file.rules.len(), RULES_MAX);
+    check.cap("classes", file.classes.len(), CLASSES_MAX);
+    check.cap("stores", file.stores.len(), STORES_MAX);
+    check.cap("keys", file.keys.len(), KEYS_MAX);
+    if !check.errors.is_empty() {
+        // what is too much is not looked at
+        return Err(RuleErrors::of(check.errors).unwrap_or_default());
     }
-    check.families(&parents);
 
-    let mut holds: BTreeMap<StoreName, (BTreeSet<ClassId>, Method)> = BTreeMap::new();
-    for store in &stores {
-        let place = format!("store {}", store.id);
-        let Some(id) = check.name::<StoreName>(&place, "store", &store.id) else {
-            continue;
-        };
-        let named = check.known(&place, &store.classes, &parents);
-        let held = if store.classes.is_empty() {
-            parents.keys().cloned().collect()
-        } else {
-            named
-        };
-        if holds.insert(id, (held, store.erase)).is_some() {
-            check.duplicate("store", &store.id);
+    let parents = classes(&mut check, &file.classes);
+    let graph = Graph {
+        stores: stores(&mut check, &file.stores, &parents),
+        keys: BTreeMap::new(),
+    };
+    let graph = Graph {
+        keys: keys(&mut check, &file.keys, &graph.stores),
+        ..graph
+    };
+    for store in graph.stores.keys() {
+        if graph.feeders(store).contains(store) {
+            let store = store.to_string();
+            check.errors.push(RuleError::FeedCycle { store });
         }
     }
 
-    let mut checked: BTreeMap<RuleId, Rule> = BTreeMap::new();
-    for (at, spec) in rules.iter().enumerate() {
-        if let Some(rule) = check.rule(at, spec, &parents, &holds)
-            && let Some(twice) = checked.insert(rule.id.clone(), rule)
-        {
-            check.duplicate("rule", twice.id.as_str());
-        }
+    let base = rules(&mut check, &file.rules, None, (&parents, &graph.stores));
+    let undone = cancels(&mut check, &file.cancels);
+    let known = known(&mut check, &file.events, &undone, &base);
+    let reviewed = file
+        .reviewed
+        .or_else(|| Date::from_calendar_date(2026, Month::January, 1).ok());
+    let from = reviewed.unwrap_or(Date::MIN);
+    let mut sets = BTreeMap::new();
+    let rules_of_all = held_together(&mut check, &base, &parents, &graph, (&file.reading, from));
+    for (tenant, extra) in tenants {
+        let added = rules(&mut check, extra, Some(*tenant), (&parents, &graph.stores));
+        check.tenants(&added, &known);
+        let all = merged(&mut check, &base, added);
+        let set = held_together(&mut check, &all, &parents, &graph, (&file.reading, from));
+        sets.insert(*tenant, set);
     }
-    let rules: Vec<Rule> = checked.into_values().collect();
-
-    let mut undone: BTreeMap<Trigger, BTreeSet<Trigger>> = BTreeMap::new();
-    for cancel in &cancels {
-        let event = check.name::<Trigger>("cancel", "event", &cancel.event);
-        let cancels = check.name::<Trigger>("cancel", "event", &cancel.cancels);
-        if let (Some(event), Some(cancels)) = (event, cancels) {
-            if event == cancels {
-                check.errors.push(RuleError::CancelsItself {
-                    event: event.to_string(),
-                });
-            }
-            undone.entry(cancels).or_default().insert(event);
-        }
+    if let Some(errors) = RuleErrors::of(check.distinct()) {
+        return Err(errors);
     }
-
-    let mut known: BTreeSet<Trigger> = Action::ALL
-        .iter()
-        .filter_map(|action| action.name().parse().ok())
+    let undecided = sets.values().chain([&rules_of_all]);
+    let undecided: BTreeSet<Vec<String>> = undecided
+        .flat_map(|set| set.undecided.iter().cloned())
         .collect();
-    known.extend(
-        events
-            .iter()
-            .filter_map(|event| check.name("events", "event", event)),
-    );
-    known.extend(
-        undone
-            .iter()
-            .flat_map(|(to, by)| by.iter().chain([to]))
-            .cloned(),
-    );
-    known.extend(
-        rules
-            .iter()
-            .flat_map(|r| r.waived_by.iter().chain([r.limit.trigger()]))
-            .cloned(),
-    );
-
-    let mut index = BTreeMap::new();
-    for (store, (held, _)) in &holds {
-        for class in held {
-            let line = lineage(class, &parents);
-            let under: Vec<usize> = rules
-                .iter()
-                .enumerate()
-                .filter(|(_, r)| r.stores.contains(store))
-                .filter(|(_, r)| r.classes.iter().any(|c| line.contains(c)))
-                .map(|(at, _)| at)
-                .collect();
-            if under.is_empty() {
-                check.errors.push(RuleError::Unruled {
-                    class: class.to_string(),
-                    store: store.to_string(),
-                });
-            }
-            check.room(&rules, &under, &reading);
-            index.insert((store.clone(), class.clone()), under);
-        }
-    }
-
-    match RuleErrors::of(check.distinct()) {
-        Some(errors) => Err(errors),
-        None => {
-            let methods = holds
-                .into_iter()
-                .map(|(store, (_, erase))| (store, erase))
-                .collect();
-            Ok(RuleSet::new(
-                reading, parents, methods, rules, index, undone, known,
-            ))
-        }
-    }
+    Ok(RuleSet::new(Parts {
+        reading: file.reading.clone(),
+        parents,
+        graph,
+        rules: rules_of_all.rules,
+        index: rules_of_all.index,
+        tenants: sets
+            .into_iter()
+            .map(|(tenant, set)| (tenant, (set.rules, set.index)))
+            .collect(),
+        undone,
+        known,
+        undecided: undecided.into_iter().collect(),
+        file: file.clone().in_order(),
+        tenant_rules: tenants.clone(),
+    }))
 }
 
 /// The class and its ancestors; ends at a cycle.
@@ -168,264 +124,275 @@ pub(crate) fn lineage(
     line
 }
 
-#[derive(Default)]
-struct Check {
-    errors: Vec<RuleError>,
+fn classes(check: &mut Check, specs: &[ClassSpec]) -> BTreeMap<ClassId, Option<ClassId>> {
+    let mut parents = BTreeMap::new();
+    for class in specs {
+        let place = format!("class {}", class.id);
+        let Some(id) = check.name::<ClassId>(&place, "class", &class.id) else {
+            continue;
+        };
+        let parent = class.parent.as_ref();
+        let parent = parent.and_then(|p| check.name::<ClassId>(&place, "class", p));
+        let mut fields = BTreeSet::new();
+        for field in &class.fields {
+            check.name::<ClassId>(&place, "field", &field.name);
+            check.name::<ClassId>(&place, "category", &field.category);
+            if !fields.insert(&field.name) {
+                check.duplicate("field", &field.name);
+            }
+        }
+        if parents.insert(id, parent).is_some() {
+            check.duplicate("class", &class.id);
+        }
+    }
+    check.families(&parents);
+    parents
+}
+
+fn stores(
+    check: &mut Check,
+    specs: &[StoreSpec],
+    parents: &BTreeMap<ClassId, Option<ClassId>>,
+) -> BTreeMap<StoreName, Store> {
+    let mut stores: BTreeMap<StoreName, Store> = BTreeMap::new();
+    for spec in specs {
+        let place = format!("store {}", spec.id);
+        let Some(id) = check.name::<StoreName>(&place, "store", &spec.id) else {
+            continue;
+        };
+        let named = check.known(&place, &spec.classes, parents);
+        let classes = if spec.classes.is_empty() {
+            parents.keys().cloned().collect()
+        } else {
+            named
+        };
+        let fed_by = spec.fed_by.iter();
+        let fed_by = fed_by.filter_map(|feeder| check.name::<StoreName>(&place, "store", feeder));
+        let store = Store {
+            kind: spec.kind,
+            classes,
+            fed_by: fed_by.collect(),
+            every: check.every(&place, spec.every.as_deref()),
+            lag: check
+                .optional(&place, "lag", spec.lag.as_deref())
+                .unwrap_or_default(),
+            epoch: check.optional(&place, "epoch", spec.epoch.as_deref()),
+            erase: check::or_delete(&spec.erase),
+        };
+        if stores.insert(id, store).is_some() {
+            check.duplicate("store", &spec.id);
+        }
+    }
+    for (id, store) in &stores {
+        for feeder in store
+            .fed_by
+            .iter()
+            .filter(|name| !stores.contains_key(*name))
+        {
+            check.unknown(&format!("store {id}"), "store", feeder.as_str());
+        }
+    }
+    stores
+}
+
+fn keys(
+    check: &mut Check,
+    specs: &[KeySpec],
+    stores: &BTreeMap<StoreName, Store>,
+) -> BTreeMap<KeyName, SealingKey> {
+    let mut keys = BTreeMap::new();
+    for spec in specs {
+        let place = format!("key {}", spec.id);
+        let Some(id) = check.name::<KeyName>(&place, "key", &spec.id) else {
+            continue;
+        };
+        if spec.seals.is_empty() {
+            check.missing(&place, "seals");
+        }
+        let seals = check.stores(&place, &spec.seals, stores);
+        let from = spec.from.as_ref();
+        let from = from.and_then(|from| check.name::<Trigger>(&place, "event", from));
+        let after = check.optional(&place, "after", spec.after.as_deref());
+        match (&spec.from, &spec.after) {
+            (Some(_), None) => check.missing(&place, "after"),
+            (None, Some(_)) => check.missing(&place, "from"),
+            _ => {}
+        }
+        let copies = check.optional(&place, "copies", spec.copies.as_deref());
+        let key = SealingKey {
+            seals,
+            plan: from.zip(after),
+            copies: copies.unwrap_or_default(),
+        };
+        if keys.insert(id, key).is_some() {
+            check.duplicate("key", &spec.id);
+        }
+    }
+    keys
+}
+
+fn rules(
+    check: &mut Check,
+    specs: &[RuleSpec],
+    tenant: Option<TenantId>,
+    (parents, stores): (
+        &BTreeMap<ClassId, Option<ClassId>>,
+        &BTreeMap<StoreName, Store>,
+    ),
+) -> Vec<Rule> {
+    let mut checked: BTreeMap<RuleId, Rule> = BTreeMap::new();
+    for (at, spec) in specs.iter().enumerate() {
+        let rule = check.rule(at, spec, parents, stores);
+        if let Some(rule) = rule
+            && let Some(twice) = checked.insert(rule.id.clone(), Rule { tenant, ..rule })
+        {
+            check.duplicate("rule", twice.id.as_str());
+        }
+    }
+    checked.into_values().collect()
+}
+
+/// The rules of everybody and those of one tenant, in order of their ids.
+fn merged(check: &mut Check, base: &[Rule], added: Vec<Rule>) -> Vec<Rule> {
+    let mut all: BTreeMap<&RuleId, Rule> = base.iter().map(|r| (&r.id, r.clone())).collect();
+    for rule in &added {
+        if all.insert(&rule.id, rule.clone()).is_some() {
+            check.duplicate("rule", rule.id.as_str());
+        }
+    }
+    all.into_values().collect()
+}
+
+fn cancels(check: &mut Check, specs: &[CancelSpec]) -> BTreeMap<Trigger, BTreeSet<Trigger>> {
+    let mut undone: BTreeMap<Trigger, BTreeSet<Trigger>> = BTreeMap::new();
+    for cancel in specs {
+        let event = check.name::<Trigger>("cancel", "event", &cancel.event);
+        let cancels = check.name::<Trigger>("cancel", "event", &cancel.cancels);
+        if let (Some(event), Some(cancels)) = (event, cancels) {
+            if event == cancels {
+                let event = event.to_string();
+                check.errors.push(RuleError::CancelsItself { event });
+            }
+            undone.entry(cancels).or_default().insert(event);
+        }
+    }
+    undone
+}
+
+/// Every event that an item may carry.
+fn known(
+    check: &mut Check,
+    events: &[String],
+    undone: &BTreeMap<Trigger, BTreeSet<Trigger>>,
+    rules: &[Rule],
+) -> BTreeSet<Trigger> {
+    let actions = Action::ALL.iter();
+    let mut known: BTreeSet<Trigger> = actions
+        .filter_map(|action| action.name().parse().ok())
+        .collect();
+    let named = events.iter();
+    known.extend(named.filter_map(|event| check.name::<Trigger>("events", "event", event)));
+    let undone = undone.iter().flat_map(|(to, by)| by.iter().chain([to]));
+    known.extend(undone.cloned());
+    for rule in rules {
+        let named = rule.waived_by.iter().chain([rule.limit.trigger()]);
+        known.extend(named.chain(rule.to.as_ref()).cloned());
+    }
+    known
+}
+
+/// Rules that count together, and what stays open about them.
+struct Together {
+    rules: Vec<Rule>,
+    index: Index,
+    undecided: Vec<Vec<String>>,
+}
+
+/// The rules of each class in each store, and whether they can all hold.
+fn held_together(
+    check: &mut Check,
+    rules: &[Rule],
+    parents: &BTreeMap<ClassId, Option<ClassId>>,
+    graph: &Graph,
+    (reading, from): (&Reading, Date),
+) -> Together {
+    check.overrides(rules);
+    let mut index = Index::new();
+    let mut by_class: BTreeMap<&ClassId, Vec<usize>> = BTreeMap::new();
+    for (at, rule) in rules.iter().enumerate() {
+        for class in &rule.classes {
+            by_class.entry(class).or_default().push(at);
+        }
+    }
+    for (name, store) in &graph.stores {
+        for class in &store.classes {
+            let line = lineage(class, parents);
+            let candidates: BTreeSet<usize> = line
+                .iter()
+                .filter_map(|class| by_class.get(class))
+                .flatten()
+                .copied()
+                .filter(|at| {
+                    rules
+                        .get(*at)
+                        .is_some_and(|rule| rule.stores.contains(name))
+                })
+                .collect();
+            if candidates.is_empty() {
+                check.errors.push(RuleError::Unruled {
+                    class: class.to_string(),
+                    store: name.to_string(),
+                });
+            }
+            let what = "rules for one class in one store";
+            check.cap(what, candidates.len(), RULES_PER_ITEM_MAX);
+            let under = counting(rules, &candidates);
+            index.insert((name.clone(), class.clone()), under);
+        }
+    }
+    let mut undecided = Vec::new();
+    if check.errors.is_empty() {
+        let distinct: BTreeSet<&Vec<usize>> = index.values().collect();
+        for under in distinct {
+            check.room(rules, under, reading);
+        }
+        let found = Feasible::new(graph, rules, &index, (reading, from)).check();
+        check.contradictions(found.errors);
+        undecided = found.undecided;
+    }
+    Together {
+        rules: rules.to_vec(),
+        index,
+        undecided,
+    }
+}
+
+/// The rules that count among these: all but those that one which counts overrides.
+fn counting(rules: &[Rule], candidates: &BTreeSet<usize>) -> Vec<usize> {
+    let mut dropped: BTreeSet<usize> = BTreeSet::new();
+    // no circle: it settles after as many rounds as overrides are deep
+    for _ in 0..=candidates.len() {
+        let counts = candidates.iter().filter(|at| !dropped.contains(at));
+        let overridden: BTreeSet<&RuleId> = counts
+            .filter_map(|at| rules.get(*at))
+            .flat_map(|rule| &rule.overrides)
+            .collect();
+        let is_dropped = |at: &&usize| {
+            let rule = rules.get(**at);
+            rule.is_some_and(|rule| overridden.contains(&rule.id))
+        };
+        let now: BTreeSet<usize> = candidates.iter().filter(is_dropped).copied().collect();
+        if now == dropped {
+            break;
+        }
+        dropped = now;
+    }
+    candidates.difference(&dropped).copied().collect()
 }
 
 impl Check {
-    fn cap(&mut self, what: &'static str, len: usize, max: usize) {
-        if len > max {
-            self.errors.push(RuleError::TooMany { what, max });
-        }
-    }
-
-    fn duplicate(&mut self, what: &'static str, id: &str) {
-        self.errors.push(RuleError::Duplicate {
-            what,
-            id: id.to_owned(),
-        });
-    }
-
-    fn name<N: FromStr<Err = NameError>>(
-        &mut self,
-        place: &str,
-        what: &'static str,
-        text: &str,
-    ) -> Option<N> {
-        match text.parse() {
-            Ok(name) => Some(name),
-            Err(source) => {
-                self.errors.push(RuleError::Name {
-                    place: place.to_owned(),
-                    what,
-                    source,
-                });
-                None
-            }
-        }
-    }
-
-    /// The declared classes among these names.
-    fn known(
-        &mut self,
-        place: &str,
-        names: &[String],
-        parents: &BTreeMap<ClassId, Option<ClassId>>,
-    ) -> BTreeSet<ClassId> {
-        let mut known = BTreeSet::new();
-        for text in names {
-            let Some(class) = self.name::<ClassId>(place, "class", text) else {
-                continue;
-            };
-            if parents.contains_key(&class) {
-                known.insert(class);
-            } else {
-                self.unknown(place, "class", text);
-            }
-        }
-        known
-    }
-
-    fn unknown(&mut self, place: &str, what: &'static str, id: &str) {
-        let (place, id) = (place.to_owned(), id.to_owned());
-        self.errors.push(RuleError::Unknown { place, what, id });
-    }
-
-    /// Every parent is declared, and nobody descends from itself.
-    fn families(&mut self, parents: &BTreeMap<ClassId, Option<ClassId>>) {
-        for (class, parent) in parents {
-            let Some(parent) = parent else { continue };
-            if !parents.contains_key(parent) {
-                self.unknown(&format!("class {class}"), "class", parent.as_str());
-            }
-            if lineage(parent, parents).contains(class) {
-                self.errors.push(RuleError::ClassCycle {
-                    class: class.to_string(),
-                });
-            }
-        }
-    }
-
-    fn rule(
-        &mut self,
-        at: usize,
-        spec: &RuleSpec,
-        parents: &BTreeMap<ClassId, Option<ClassId>>,
-        holds: &BTreeMap<StoreName, (BTreeSet<ClassId>, Method)>,
-    ) -> Option<Rule> {
-        let RuleSpec {
-            id,
-            clause,
-            classes,
-            stores,
-            bound,
-            from,
-            until,
-            period,
-            early,
-            late,
-            waived_by,
-            act,
-        } = spec;
-        let number = at.saturating_add(1);
-        let label = if crate::name::well_formed(id).is_ok() {
-            id.clone()
-        } else {
-            format!("#{number}")
-        };
-        let place = format!("rule {label}");
-        let before = self.errors.len();
-
-        let id = self.name::<RuleId>(&place, "rule", id);
-        let clause = match clause.as_deref().map(str::parse::<ClauseId>).transpose() {
-            Ok(clause) => clause,
-            Err(source) => {
-                self.errors.push(RuleError::Clause {
-                    rule: label.clone(),
-                    source,
-                });
-                None
-            }
-        };
-        if classes.is_empty() {
-            self.errors.push(RuleError::Missing {
-                rule: label.clone(),
-                field: "class",
-            });
-        }
-        let classes = self.known(&place, classes, parents);
-        let mut ruled = BTreeSet::new();
-        for text in stores {
-            let Some(store) = self.name::<StoreName>(&place, "store", text) else {
-                continue;
-            };
-            if !holds.contains_key(&store) {
-                self.unknown(&place, "store", text);
-            }
-            ruled.insert(store);
-        }
-        if stores.is_empty() {
-            ruled = holds.keys().cloned().collect();
-        }
-        let waivers: BTreeSet<Trigger> = waived_by
-            .iter()
-            .filter_map(|event| self.name(&place, "event", event))
-            .collect();
-
-        let misplaced: &[(&'static str, bool)] = match bound {
-            Bound::Floor => &[("until", until.is_some()), ("late", late.is_some())],
-            Bound::Ceiling => &[
-                ("until", until.is_some()),
-                ("early", early.is_some()),
-                ("waived_by", !waived_by.is_empty()),
-            ],
-            Bound::Until => &[
-                ("from", from.is_some()),
-                ("period", period.is_some()),
-                ("early", early.is_some()),
-                ("late", late.is_some()),
-            ],
-        };
-        for (field, _) in misplaced.iter().filter(|(_, there)| *there) {
-            self.errors.push(RuleError::Misplaced {
-                rule: label.clone(),
-                field,
-            });
-        }
-
-        let limit = match bound {
-            Bound::Floor => {
-                let from = self.event(&label, "from", from.as_deref());
-                let period = self.period(&label, period.as_deref());
-                let early_secs = self.tolerance(&label, "early", early.as_deref());
-                from.zip(period).map(|(from, period)| Limit::Floor {
-                    from,
-                    period,
-                    early_secs,
-                })
-            }
-            Bound::Ceiling => {
-                let from = self.event(&label, "from", from.as_deref());
-                let period = self.period(&label, period.as_deref());
-                let late_secs = self.tolerance(&label, "late", late.as_deref());
-                from.zip(period).map(|(from, period)| Limit::Ceiling {
-                    from,
-                    period,
-                    late_secs,
-                })
-            }
-            Bound::Until => self
-                .event(&label, "until", until.as_deref())
-                .map(|event| Limit::Until { event }),
-        };
-        if self.errors.len() > before {
-            return None;
-        }
-        Some(Rule {
-            id: id?,
-            clause,
-            classes: classes.into_iter().collect(),
-            stores: ruled.into_iter().collect(),
-            limit: limit?,
-            waived_by: waivers.into_iter().collect(),
-            act: *act,
-        })
-    }
-
-    fn event(&mut self, rule: &str, field: &'static str, text: Option<&str>) -> Option<Trigger> {
-        match text {
-            Some(text) => self.name(&format!("rule {rule}"), "event", text),
-            None => {
-                self.errors.push(RuleError::Missing {
-                    rule: rule.to_owned(),
-                    field,
-                });
-                None
-            }
-        }
-    }
-
-    fn period(&mut self, rule: &str, text: Option<&str>) -> Option<Period> {
-        let Some(text) = text else {
-            self.errors.push(RuleError::Missing {
-                rule: rule.to_owned(),
-                field: "period",
-            });
-            return None;
-        };
-        text.parse()
-            .map_err(|source| self.bad_period(rule, "period", source))
-            .ok()
-    }
-
-    fn tolerance(&mut self, rule: &str, field: &'static str, text: Option<&str>) -> u64 {
-        let Some(text) = text else { return 0 };
-        match text.parse::<Period>() {
-            Ok(period) => period.as_secs().unwrap_or_else(|| {
-                self.errors.push(RuleError::Tolerance {
-                    rule: rule.to_owned(),
-                    field,
-                });
-                0
-            }),
-            Err(source) => {
-                self.bad_period(rule, field, source);
-                0
-            }
-        }
-    }
-
-    fn bad_period(&mut self, rule: &str, field: &'static str, source: covenant_core::PeriodError) {
-        self.errors.push(RuleError::Period {
-            rule: rule.to_owned(),
-            field,
-            source,
-        });
-    }
-
-    /// Whether every floor leaves room before every ceiling of the same items that counts from the
-    /// same event, or from one that is never later.
+    /// Whether every floor leaves room before every ceiling of the same figure and items that counts
+    /// from the same event, or from one that is never later.
     // clause: P-18
     fn room(&mut self, rules: &[Rule], under: &[usize], reading: &Reading) {
         let under: Vec<&Rule> = under.iter().filter_map(|at| rules.get(*at)).collect();
@@ -433,7 +400,7 @@ impl Check {
             let Limit::Floor {
                 from: begin,
                 period: kept,
-                early_secs,
+                early_secs: 0,
             } = &floor.limit
             else {
                 continue;
@@ -442,39 +409,41 @@ impl Check {
                 let Limit::Ceiling {
                     from,
                     period: gone,
-                    late_secs,
+                    late_secs: 0,
                 } = &ceiling.limit
                 else {
                     continue;
                 };
                 let ordered = ORDERED.contains(&(from.as_str(), begin.as_str()));
-                if from != begin && !ordered {
-                    continue;
-                }
-                let (floor, ceiling) = (floor.id.to_string(), ceiling.id.to_string());
-                let shortest = kept
-                    .bounds(reading)
-                    .shortest_secs
-                    .saturating_sub(*early_secs);
-                let longest = gone.bounds(reading).longest_secs.saturating_add(*late_secs);
-                if shortest > longest {
-                    self.errors
-                        .push(RuleError::Contradiction { floor, ceiling });
-                } else if kept == gone && *early_secs == 0 && *late_secs == 0 {
+                let same = kept == gone && !kept.is_zero() && floor.to == ceiling.to;
+                if same && (from == begin || ordered) && !reading.zones().is_empty() {
+                    let (floor, ceiling) = (floor.id.to_string(), ceiling.id.to_string());
                     self.errors.push(RuleError::ZeroWidth { floor, ceiling });
                 }
             }
         }
     }
 
-    /// The errors, each once: a pair of rules meets in every class and store.
-    fn distinct(self) -> Vec<RuleError> {
-        let mut distinct: Vec<RuleError> = Vec::new();
-        for error in self.errors {
-            if !distinct.contains(&error) {
-                distinct.push(error);
+    /// Adds contradictions, unless one is already told as a lack of width.
+    fn contradictions(&mut self, found: Vec<RuleError>) {
+        let widthless: Vec<Vec<String>> = self
+            .errors
+            .iter()
+            .filter_map(|error| match error {
+                RuleError::ZeroWidth { floor, ceiling } => {
+                    let mut pair = vec![floor.clone(), ceiling.clone()];
+                    pair.sort_unstable();
+                    Some(pair)
+                }
+                _ => None,
+            })
+            .collect();
+        let is_news = |error: &RuleError| match error {
+            RuleError::Contradiction { rules, keys, .. } => {
+                !keys.is_empty() || !widthless.contains(rules)
             }
-        }
-        distinct
+            _ => true,
+        };
+        self.errors.extend(found.into_iter().filter(is_news));
     }
 }

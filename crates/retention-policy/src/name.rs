@@ -68,6 +68,8 @@ names! {
     ReasonCode,
     /// A rule.
     RuleId,
+    /// A key as the rules know it: what it seals, and when it dies.
+    KeyName,
     /// An event that starts, ends, waives or cancels, such as `record.deleted`.
     Trigger,
 }

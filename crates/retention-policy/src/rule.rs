@@ -1,6 +1,6 @@
-//! Rules: as they are written down (plain structs of text) and as they are once checked.
+//! Rules once checked, and the words they are made of.
 
-use covenant_core::{ClauseId, Period, Reading};
+use covenant_core::{ClauseId, Period, TenantId};
 
 use crate::{ClassId, RuleId, StoreName, Trigger};
 
@@ -29,9 +29,19 @@ pub enum Method {
     ClearFields,
     /// The key that seals it is destroyed.
     DestroyKey,
+    /// Somebody else deletes it, and says so by a deadline.
+    Attest,
 }
 
 impl Method {
+    /// Every method, in the order of the table.
+    pub const ALL: [Self; 4] = [
+        Self::Delete,
+        Self::ClearFields,
+        Self::DestroyKey,
+        Self::Attest,
+    ];
+
     /// The name, as rules and certificates spell it.
     #[must_use]
     pub const fn name(self) -> &'static str {
@@ -39,6 +49,7 @@ impl Method {
             Self::Delete => "delete",
             Self::ClearFields => "clear",
             Self::DestroyKey => "key",
+            Self::Attest => "attest",
         }
     }
 
@@ -49,99 +60,88 @@ impl Method {
             Self::Delete => 1,
             Self::ClearFields => 2,
             Self::DestroyKey => 3,
+            Self::Attest => 4,
+        }
+    }
+}
+
+/// Who asks for a rule; the highest first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+#[expect(
+    clippy::exhaustive_enums,
+    reason = "a new rank must be considered wherever ranks are compared"
+)]
+pub enum Authority {
+    /// A law.
+    Law,
+    /// A contract.
+    Contract,
+    /// Whoever runs the service.
+    #[default]
+    Vendor,
+    /// A customer, for its own items.
+    Tenant,
+}
+
+impl Authority {
+    /// Every authority, the highest first.
+    pub const ALL: [Self; 4] = [Self::Law, Self::Contract, Self::Vendor, Self::Tenant];
+
+    /// The name, as rule files spell it.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Law => "law",
+            Self::Contract => "contract",
+            Self::Vendor => "vendor",
+            Self::Tenant => "tenant",
+        }
+    }
+}
+
+impl Act {
+    /// Both ways, in the order of the table.
+    pub const ALL: [Self; 2] = [Self::Early, Self::Late];
+
+    /// The name, as rule files spell it.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Early => "early",
+            Self::Late => "late",
+        }
+    }
+}
+
+impl Bound {
+    /// Every kind, in the order of the table.
+    pub const ALL: [Self; 3] = [Self::Floor, Self::Ceiling, Self::Until];
+
+    /// The name, as rule files spell it.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Floor => "floor",
+            Self::Ceiling => "ceiling",
+            Self::Until => "until",
         }
     }
 }
 
 /// What kind of bound a rule sets.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
 #[expect(
     clippy::exhaustive_enums,
     reason = "every kind must be considered by every reader"
 )]
 pub enum Bound {
     /// Kept at least so long after an event; open before the event.
+    #[default]
     Floor,
     /// Gone so long after an event.
     Ceiling,
     /// Kept until an event.
     Until,
-}
-
-/// A rule as it is written down; every text is checked by [`crate::RuleSet::load`].
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct RuleSpec {
-    /// Its id.
-    pub id: String,
-    /// The clause it stands for, such as `P-51`.
-    pub clause: Option<String>,
-    /// The classes it rules, their subclasses included; at least one.
-    pub classes: Vec<String>,
-    /// The stores it rules; empty for all.
-    pub stores: Vec<String>,
-    /// What kind of bound.
-    pub bound: Bound,
-    /// The event that a floor or ceiling counts from.
-    pub from: Option<String>,
-    /// The event that ends an `until` rule.
-    pub until: Option<String>,
-    /// How long, for a floor or ceiling.
-    pub period: Option<String>,
-    /// How much earlier than the floor's latest reading the item may go; hours, minutes, seconds.
-    pub early: Option<String>,
-    /// How much later than the ceiling's earliest reading it must be gone; hours, minutes, seconds.
-    pub late: Option<String>,
-    /// Events each of which waives a floor or `until` rule.
-    pub waived_by: Vec<String>,
-    /// When items under the rule are disposed of.
-    pub act: Act,
-}
-
-/// A class as it is written down.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ClassSpec {
-    /// Its id.
-    pub id: String,
-    /// The class whose rules it is also under.
-    pub parent: Option<String>,
-}
-
-/// A store as it is written down.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct StoreSpec {
-    /// Its name.
-    pub id: String,
-    /// The classes it holds; empty for all.
-    pub classes: Vec<String>,
-    /// How its bytes are removed.
-    pub erase: Method,
-}
-
-/// An event that undoes another: `record.restored` cancels `record.deleted`.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct CancelSpec {
-    /// The event that undoes.
-    pub event: String,
-    /// The event that is undone: every occurrence up to and at the instant of the first.
-    pub cancels: String,
-}
-
-/// A rule set as it is written down.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct RulesFile {
-    /// How periods are read.
-    pub reading: Reading,
-    /// The classes; a class that a rule names and that is not here is an error.
-    pub classes: Vec<ClassSpec>,
-    /// The stores.
-    pub stores: Vec<StoreSpec>,
-    /// Event names that items may carry although no rule names them; the table of actions of
-    /// covenant-core is always known.
-    pub events: Vec<String>,
-    /// The rules.
-    pub rules: Vec<RuleSpec>,
-    /// The cancellations.
-    pub cancels: Vec<CancelSpec>,
 }
 
 /// A rule that was checked.
@@ -152,8 +152,12 @@ pub struct Rule {
     pub(crate) classes: Vec<ClassId>,
     pub(crate) stores: Vec<StoreName>,
     pub(crate) limit: Limit,
+    pub(crate) to: Option<Trigger>,
     pub(crate) waived_by: Vec<Trigger>,
+    pub(crate) authority: Authority,
+    pub(crate) overrides: Vec<RuleId>,
     pub(crate) act: Act,
+    pub(crate) tenant: Option<TenantId>,
 }
 
 /// What a checked rule bounds, and from when.
@@ -217,6 +221,30 @@ impl Rule {
     #[must_use]
     pub const fn limit(&self) -> &Limit {
         &self.limit
+    }
+
+    /// The event that it is about, where that has a name; once it has happened the rule is met.
+    #[must_use]
+    pub const fn to(&self) -> Option<&Trigger> {
+        self.to.as_ref()
+    }
+
+    /// Who asks for it.
+    #[must_use]
+    pub const fn authority(&self) -> Authority {
+        self.authority
+    }
+
+    /// The rules that do not count where this one does, in order of their ids.
+    #[must_use]
+    pub fn overrides(&self) -> &[RuleId] {
+        &self.overrides
+    }
+
+    /// The tenant whose items alone it rules; `None` for everybody's.
+    #[must_use]
+    pub const fn tenant(&self) -> Option<TenantId> {
+        self.tenant
     }
 
     /// The events each of which waives it.

@@ -3,22 +3,58 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use covenant_core::digest::Digest;
-use covenant_core::{Reading, canon};
+use covenant_core::{Reading, TenantId, canon};
 
-use crate::rule::{Act, Limit, Method, Rule, RulesFile};
-use crate::{ClassId, RuleErrors, StoreName, Trigger};
+use crate::copies::{Every, Graph, SealingKey, Store};
+use crate::feasible::Index;
+use crate::load::TenantRules;
+use crate::rule::{Limit, Method, Rule};
+use crate::spec::{CIVIL_NIGHT, RuleSpec, RulesFile};
+use crate::{ClassId, KeyName, RuleErrors, RuleId, StoreName, Trigger};
 
 /// A checked, immutable set of rules.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RuleSet {
     pub(crate) reading: Reading,
     pub(crate) rules: Vec<Rule>,
-    pub(crate) index: BTreeMap<StoreName, BTreeMap<ClassId, Vec<usize>>>,
+    pub(crate) index: StoreIndex,
     pub(crate) undone: BTreeMap<Trigger, BTreeSet<Trigger>>,
     pub(crate) known: BTreeSet<Trigger>,
+    pub(crate) graph: Graph,
+    pub(crate) pairs: Index,
+    tenants: BTreeMap<TenantId, ForTenant>,
     methods: BTreeMap<StoreName, Method>,
+    undecided: Vec<Vec<String>>,
+    file: RulesFile,
+    tenant_rules: TenantRules,
     canonical: Vec<u8>,
     digest: Option<Digest>,
+}
+
+/// The rules of each class in each store, as positions.
+pub(crate) type StoreIndex = BTreeMap<StoreName, BTreeMap<ClassId, Vec<usize>>>;
+
+/// The rules for one tenant's items: those of everybody, and its own.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct ForTenant {
+    rules: Vec<Rule>,
+    index: StoreIndex,
+}
+
+/// What a rule set is made of.
+#[derive(Debug)]
+pub(crate) struct Parts {
+    pub(crate) reading: Reading,
+    pub(crate) parents: BTreeMap<ClassId, Option<ClassId>>,
+    pub(crate) graph: Graph,
+    pub(crate) rules: Vec<Rule>,
+    pub(crate) index: Index,
+    pub(crate) tenants: BTreeMap<TenantId, (Vec<Rule>, Index)>,
+    pub(crate) undone: BTreeMap<Trigger, BTreeSet<Trigger>>,
+    pub(crate) known: BTreeSet<Trigger>,
+    pub(crate) undecided: Vec<Vec<String>>,
+    pub(crate) file: RulesFile,
+    pub(crate) tenant_rules: TenantRules,
 }
 
 impl RuleSet {
@@ -27,36 +63,81 @@ impl RuleSet {
     /// # Errors
     /// [`RuleErrors`]: all errors, not the first.
     pub fn load(file: RulesFile) -> Result<Self, RuleErrors> {
-        crate::load::load(file, &[])
+        crate::load::load(&file, &TenantRules::new(), &[])
     }
 
-    pub(crate) fn new(
-        reading: Reading,
-        parents: BTreeMap<ClassId, Option<ClassId>>,
-        methods: BTreeMap<StoreName, Method>,
-        rules: Vec<Rule>,
-        pairs: BTreeMap<(StoreName, ClassId), Vec<usize>>,
-        undone: BTreeMap<Trigger, BTreeSet<Trigger>>,
-        known: BTreeSet<Trigger>,
-    ) -> Self {
-        let canonical = canonical(
-            &reading, &parents, &methods, &rules, &pairs, &undone, &known,
-        );
+    /// The same rules, and these for one tenant's items: floors and ceilings on top, which name
+    /// events that are known without them, and override nothing. Called again it adds to what was
+    /// added before.
+    ///
+    /// # Errors
+    /// [`RuleErrors`]: all errors, not the first; a contradiction names rules of both sides. This
+    /// set stays as it is.
+    // clause: P-46
+    pub fn with_tenant(&self, tenant: TenantId, extra: Vec<RuleSpec>) -> Result<Self, RuleErrors> {
+        let mut tenants = self.tenant_rules.clone();
+        tenants.entry(tenant).or_default().extend(extra);
+        crate::load::load(&self.file, &tenants, &[])
+    }
+
+    pub(crate) fn new(parts: Parts) -> Self {
+        let canonical = canonical(&parts);
         let digest = digest(&canonical);
-        let mut index: BTreeMap<StoreName, BTreeMap<ClassId, Vec<usize>>> = BTreeMap::new();
-        for ((store, class), under) in pairs {
-            index.entry(store).or_default().insert(class, under);
-        }
+        let tenants = parts.tenants.into_iter().map(|(tenant, (rules, index))| {
+            let index = by_store(&index);
+            (tenant, ForTenant { rules, index })
+        });
+        let stores = parts.graph.stores.iter();
         Self {
-            reading,
-            rules,
-            index,
-            undone,
-            known,
-            methods,
+            methods: stores
+                .map(|(name, store)| (name.clone(), store.method()))
+                .collect(),
+            reading: parts.reading,
+            rules: parts.rules,
+            index: by_store(&parts.index),
+            undone: parts.undone,
+            known: parts.known,
+            graph: parts.graph,
+            pairs: parts.index,
+            tenants: tenants.collect(),
+            undecided: parts.undecided,
+            file: parts.file,
+            tenant_rules: parts.tenant_rules,
             canonical,
             digest,
         }
+    }
+
+    /// The rules for items of this tenant, and where they are.
+    pub(crate) fn for_tenant(&self, tenant: TenantId) -> (&[Rule], &StoreIndex) {
+        self.tenants
+            .get(&tenant)
+            .map_or((&self.rules, &self.index), |own| (&own.rules, &own.index))
+    }
+
+    /// The rules as they are written down, in one order; what tenants added is not among them.
+    #[must_use]
+    pub const fn file(&self) -> &RulesFile {
+        &self.file
+    }
+
+    /// Rules of which it stays open whether they can all hold, each group by its names: the reading
+    /// has a zone with clock changes or the month rule `clamp`, and the bounds leave it open.
+    #[must_use]
+    pub fn undecided(&self) -> &[Vec<String>] {
+        &self.undecided
+    }
+
+    /// A store by its name.
+    #[must_use]
+    pub fn store(&self, name: &str) -> Option<&Store> {
+        self.graph.stores.get(name)
+    }
+
+    /// The keys that seal stores.
+    #[must_use]
+    pub const fn keys(&self) -> &BTreeMap<KeyName, SealingKey> {
+        &self.graph.keys
     }
 
     /// The rules, in order of their ids.
@@ -100,47 +181,112 @@ const fn digest(_bytes: &[u8]) -> Option<Digest> {
     None
 }
 
+fn by_store(index: &Index) -> StoreIndex {
+    let mut stores = StoreIndex::new();
+    for ((store, class), under) in index {
+        let classes = stores.entry(store.clone()).or_default();
+        classes.insert(class.clone(), under.clone());
+    }
+    stores
+}
+
 /// `FORMAT.md`, "Rules".
-fn canonical(
-    reading: &Reading,
-    parents: &BTreeMap<ClassId, Option<ClassId>>,
-    methods: &BTreeMap<StoreName, Method>,
-    rules: &[Rule],
-    pairs: &BTreeMap<(StoreName, ClassId), Vec<usize>>,
-    undone: &BTreeMap<Trigger, BTreeSet<Trigger>>,
-    known: &BTreeSet<Trigger>,
-) -> Vec<u8> {
+fn canonical(parts: &Parts) -> Vec<u8> {
     let mut w = canon::Writer::new();
-    w.text("covenant/rule-set/v0");
+    let reading = &parts.reading;
+    w.text("covenant/rule-set/v1");
     let zones: BTreeSet<String> = reading.zones().iter().map(ToString::to_string).collect();
     let days: BTreeSet<&str> = reading.days().iter().map(|day| day.name()).collect();
     list(&mut w, zones.len(), zones.iter().map(String::as_str));
     list(&mut w, days.len(), days.iter().copied());
     w.text(reading.months().name());
-    w.u32(count(parents.len()));
-    for (class, parent) in parents {
-        w.text(class.as_str())
-            .text(parent.as_ref().map_or("", ClassId::as_str));
+    w.u32(count(parts.parents.len()));
+    for (class, parent) in &parts.parents {
+        let parent = parent.as_ref().map_or("", ClassId::as_str);
+        w.text(class.as_str()).text(parent);
     }
-    w.u32(count(methods.len()));
-    for (store, method) in methods {
-        w.text(store.as_str()).u8(method.byte());
+    put_fields(&mut w, &parts.file);
+    w.u32(count(parts.graph.stores.len()));
+    for (name, store) in &parts.graph.stores {
+        put_store(&mut w, name, store);
     }
-    w.u32(count(pairs.len()));
-    for (store, class) in pairs.keys() {
-        w.text(store.as_str()).text(class.as_str());
+    w.u32(count(parts.graph.keys.len()));
+    for (name, key) in &parts.graph.keys {
+        let (from, after) = key.plan().map_or(("", String::new()), |(from, after)| {
+            (from.as_str(), after.to_string())
+        });
+        w.text(name.as_str()).text(from).text(&after);
+        w.text(&key.copies.to_string());
+        list(
+            &mut w,
+            key.seals.len(),
+            key.seals.iter().map(StoreName::as_str),
+        );
     }
-    w.u32(count(rules.len()));
-    for rule in rules {
+    w.u32(count(parts.rules.len()));
+    for rule in &parts.rules {
         put_rule(&mut w, rule);
     }
-    w.u32(count(undone.len()));
-    for (to, by) in undone {
+    w.u32(count(parts.tenants.len()));
+    for (tenant, (rules, _)) in &parts.tenants {
+        let own: Vec<&Rule> = rules.iter().filter(|rule| rule.tenant.is_some()).collect();
+        w.fixed(tenant.as_bytes()).u32(count(own.len()));
+        for rule in own {
+            put_rule(&mut w, rule);
+        }
+    }
+    w.u32(count(parts.undone.len()));
+    for (to, by) in &parts.undone {
         w.text(to.as_str());
         list(&mut w, by.len(), by.iter().map(Trigger::as_str));
     }
-    list(&mut w, known.len(), known.iter().map(Trigger::as_str));
+    list(
+        &mut w,
+        parts.known.len(),
+        parts.known.iter().map(Trigger::as_str),
+    );
     w.finish()
+}
+
+/// The data map; classes are in order and known.
+fn put_fields(w: &mut canon::Writer, file: &RulesFile) {
+    let fields = file.classes.iter().flat_map(|class| {
+        let fields = class.fields.iter();
+        fields.map(move |field| (class.id.as_str(), field))
+    });
+    let fields: Vec<_> = fields.collect();
+    w.u32(count(fields.len()));
+    for (class, field) in fields {
+        w.text(class).text(&field.name).text(&field.category);
+        w.u8(u8::from(field.plain.is_some()));
+        w.text(field.plain.as_deref().unwrap_or_default());
+    }
+}
+
+fn put_store(w: &mut canon::Writer, name: &StoreName, store: &Store) {
+    w.text(name.as_str()).text(store.kind.name());
+    list(
+        w,
+        store.classes.len(),
+        store.classes.iter().map(ClassId::as_str),
+    );
+    list(
+        w,
+        store.fed_by.len(),
+        store.fed_by.iter().map(StoreName::as_str),
+    );
+    let every = store.every.map_or_else(String::new, |every| match every {
+        Every::Period(period) => period.to_string(),
+        Every::CivilNight => CIVIL_NIGHT.to_owned(),
+    });
+    let epoch = store
+        .epoch
+        .map_or_else(String::new, |epoch| epoch.to_string());
+    w.text(&every).text(&store.lag.to_string()).text(&epoch);
+    w.u32(count(store.erase.len()));
+    for method in &store.erase {
+        w.u8(method.byte());
+    }
 }
 
 fn put_rule(w: &mut canon::Writer, rule: &Rule) {
@@ -150,8 +296,12 @@ fn put_rule(w: &mut canon::Writer, rule: &Rule) {
         classes,
         stores,
         limit,
+        to,
         waived_by,
+        authority,
+        overrides,
         act,
+        tenant: _,
     } = rule;
     w.text(id.as_str())
         .text(&clause.map_or_else(String::new, |clause| clause.to_string()));
@@ -163,30 +313,26 @@ fn put_rule(w: &mut canon::Writer, rule: &Rule) {
             period,
             early_secs,
         } => {
-            w.u8(1)
-                .text(from.as_str())
-                .text(&period.to_string())
-                .u64(*early_secs);
+            w.u8(1).text(from.as_str());
+            w.text(&period.to_string()).u64(*early_secs);
         }
         Limit::Ceiling {
             from,
             period,
             late_secs,
         } => {
-            w.u8(2)
-                .text(from.as_str())
-                .text(&period.to_string())
-                .u64(*late_secs);
+            w.u8(2).text(from.as_str());
+            w.text(&period.to_string()).u64(*late_secs);
         }
         Limit::Until { event } => {
             w.u8(3).text(event.as_str());
         }
     }
+    w.text(to.as_ref().map_or("", Trigger::as_str));
     list(w, waived_by.len(), waived_by.iter().map(Trigger::as_str));
-    w.u8(match act {
-        Act::Early => 1,
-        Act::Late => 2,
-    });
+    w.text(authority.name());
+    list(w, overrides.len(), overrides.iter().map(RuleId::as_str));
+    w.text(act.name());
 }
 
 fn list<'a>(w: &mut canon::Writer, len: usize, texts: impl Iterator<Item = &'a str>) {

@@ -48,7 +48,7 @@ pub enum Effect {
     KeepsUntil(UtcDateTime),
     /// A floor or `until` rule keeps the item, and its end is not known.
     KeepsOpen,
-    /// An `until` rule has ended.
+    /// An `until` rule has ended, or the event that a rule is about has happened.
     Ended,
     /// A floor or `until` rule was waived by an event at this instant.
     Waived(UtcDateTime),

@@ -138,7 +138,7 @@ mod cases {
                     Some(one)
                 });
                 file.rules = full.collect();
-                file.classes.push(retention_policy::ClassSpec { id: "thing".into(), parent: None });
+                file.classes.push(retention_policy::ClassSpec { id: "thing".into(), ..Default::default() });
                 RuleSet::load(file).ok()
             };
             let mut order: Vec<usize> = (0..said.len()).collect();

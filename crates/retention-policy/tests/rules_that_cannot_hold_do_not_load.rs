@@ -49,8 +49,10 @@ mod cases {
         assert_eq!(
             found,
             [RuleError::Contradiction {
-                floor: "keep-1".into(),
-                ceiling: "too-soon".into()
+                rules: vec!["keep-1".into(), "too-soon".into()],
+                keys: Vec::new(),
+                stores: Vec::new(),
+                when: None,
             }]
         );
         // through a parent class as well
@@ -71,20 +73,20 @@ mod cases {
         file.rules[0].period = None;
         file.rules[0].late = Some("PT1H".into());
         let found = RuleSet::load(file).map_err(|e| e.into_iter().collect::<Vec<_>>());
-        let rule = || "keep-1".to_owned();
+        let place = || "rule keep-1".to_owned();
         assert_eq!(
             found,
             Err(vec![
                 RuleError::Misplaced {
-                    rule: rule(),
+                    place: place(),
                     field: "late"
                 },
                 RuleError::Missing {
-                    rule: rule(),
+                    place: place(),
                     field: "from"
                 },
                 RuleError::Missing {
-                    rule: rule(),
+                    place: place(),
                     field: "period"
                 },
                 RuleError::Unruled {

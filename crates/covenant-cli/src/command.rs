@@ -1,7 +1,9 @@
 //! The sub-commands.
 
+mod key_place;
 mod keys;
 mod policy;
+mod sealing;
 mod tls;
 mod verify;
 
@@ -11,9 +13,13 @@ use crate::output::{Failure, Report};
 pub(crate) enum Command {
     /// Administers keys: lists, switches, rotates and destroys them, every call on record.
     Keys(keys::Keys),
+    /// Opens a sealed file, whole or in part.
+    Open(sealing::Open),
     /// Reads policy files: what a page promises, as data.
     #[command(subcommand)]
     Policy(policy::Policy),
+    /// Seals a file under a tenant's root.
+    Seal(sealing::Seal),
     /// Asks what a server or a certificate chain is worth.
     #[command(subcommand)]
     Tls(tls::Tls),
@@ -25,7 +31,9 @@ impl Command {
     pub(crate) fn run(self) -> Result<Report, Failure> {
         match self {
             Self::Keys(keys) => keys.run(),
+            Self::Open(open) => open.run(),
             Self::Policy(policy) => policy.run(),
+            Self::Seal(seal) => seal.run(),
             Self::Tls(tls) => tls.run(),
             Self::Verify(verify) => verify.run(),
         }

@@ -1,32 +1,23 @@
-//! `covenant keys`: administration of a key store in SQLite and its key-encryption keys in files.
-//! Exit codes: 0 good, 1 checked and false, 2 usage or bad input, 3 unreachable, 4 refused, 5 the
-//! key store is damaged or not replayed.
+//! `covenant keys`: administration of keys. Exit codes: 0 good, 1 checked and false, 2 usage or bad
+//! input, 3 unreachable, 4 refused, 5 the key store is damaged or not replayed.
 
-use std::path::PathBuf;
-use std::sync::Arc;
+mod shown;
 
 use covenant_core::event::{ActorContext, ActorKind, Path};
-use covenant_core::{Clock, KeyId, Owner, Random, SystemClock, SystemRandom};
-use crypto_envelope::backend::{BackendError, FileBackend};
-use crypto_envelope::record::KekRecord;
-use crypto_envelope::store::{SqlStore, StoreError};
-use crypto_envelope::{
-    AdminCall, GroupName, KeyAdmin, KeyError, KeyRecordInfo, KeysOptions, PendingWindow, Role,
-};
-use serde_json::{Value, json};
-use sql_store::{Db, SqliteOptions, SqliteProfile};
+use covenant_core::sealer::DestroyOrder;
+use covenant_core::{ClauseId, Clock, KeyId, OrderId, TenantId};
+use crypto_envelope::{AdminCall, GroupName, KeyAdmin, KeyError, PendingWindow, Role};
+use serde_json::json;
 use uuid::Uuid;
 
+use super::key_place::{Begin, KeyPlace, failure, waited};
 use crate::output::{FALSE, Failure, GOOD, Report, Table};
+use shown::{listed, report, said, show};
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Keys {
-    /// The key store: an SQLite file.
-    #[arg(long, value_name = "FILE", global = true)]
-    store: Option<PathBuf>,
-    /// The directory of key-encryption keys.
-    #[arg(long, value_name = "DIR", global = true)]
-    keys: Option<PathBuf>,
+    #[command(flatten)]
+    place: KeyPlace,
     /// Id of the administrator who acts.
     #[arg(long, value_name = "UUID", global = true)]
     actor: Option<Uuid>,
@@ -83,6 +74,20 @@ enum Verb {
     },
     /// Destroys what is due.
     DestroyDue,
+    /// Destroys the keys of a data subject at once, and says from when on no copy gives them back.
+    DestroySubject {
+        /// The data subject.
+        id: Uuid,
+        /// The tenant whose data subject it is.
+        #[arg(long, value_name = "UUID")]
+        tenant: TenantId,
+        /// The erasure order; the same order twice is done once.
+        #[arg(long, value_name = "UUID")]
+        order: OrderId,
+        /// The clause on which the order rests.
+        #[arg(long, value_name = "ID")]
+        clause: ClauseId,
+    },
     /// Tries every key, and looks at the copies of the key store.
     Check,
 }
@@ -99,47 +104,19 @@ impl Verb {
 
 impl Keys {
     pub(crate) fn run(self) -> Result<Report, Failure> {
-        let runtime = tokio::runtime::Builder::new_current_thread()
-            .enable_time()
-            .build()
-            .map_err(|error| Failure::unreachable(error.to_string()))?;
-        runtime.block_on(self.answer())
+        waited(self.answer())
     }
 
     async fn answer(self) -> Result<Report, Failure> {
-        let missing = |name: &str| Failure::usage(format!("{name} is needed"));
-        let store = self.store.ok_or_else(|| missing("--store"))?;
-        let dir = self.keys.ok_or_else(|| missing("--keys"))?;
         if self.verb.changes() && (self.reason.is_none() || self.actor.is_none()) {
             return Err(Failure::usage("a change needs --reason and --actor"));
         }
-        let clock: Arc<dyn Clock> = Arc::new(SystemClock::new());
-        let random: Arc<dyn Random> = Arc::new(SystemRandom::new());
-        let options = SqliteOptions::new(store, SqliteProfile::Control);
-        let (db, backend) = if matches!(self.verb, Verb::Init) {
-            (
-                Db::create_sqlite(options, Arc::clone(&clock)).await,
-                FileBackend::create(&dir, Arc::clone(&random)),
-            )
+        let begin = if matches!(self.verb, Verb::Init) {
+            Begin::Create
         } else {
-            (
-                Db::open_sqlite(options, Arc::clone(&clock)).await,
-                FileBackend::open(&dir, Arc::clone(&random)),
-            )
+            Begin::Open
         };
-        let backend = backend.map_err(|error| failure(error.into()))?;
-        let db = db.map_err(|error| Failure::unreachable(error.to_string()))?;
-        let store = SqlStore::open(db)
-            .await
-            .map_err(|error| failure(error.into()))?;
-        let keys = crypto_envelope::Keys::open(
-            Arc::new(store),
-            Arc::new(backend),
-            Arc::clone(&clock),
-            random,
-            KeysOptions::default(),
-        );
-        let keys = keys.await.map_err(failure)?;
+        let opened = self.place.open(begin).await?;
         let call = AdminCall {
             actor: ActorContext {
                 kind: ActorKind::Staff,
@@ -151,7 +128,9 @@ impl Keys {
             role: Role::SysAdmin,
             reason: self.reason.as_deref().map_or(Uuid::nil(), ticket),
         };
-        act(&keys, &call, self.verb, &*clock).await.map_err(failure)
+        act(&opened.keys, &call, self.verb, &*opened.clock)
+            .await
+            .map_err(failure)
     }
 }
 
@@ -220,6 +199,21 @@ async fn act(
             text.rows("", ids.clone());
             report(GOOD, text, json!({ "destroyed": ids }))
         }
+        Verb::DestroySubject {
+            id,
+            tenant,
+            order,
+            clause,
+        } => {
+            let order = DestroyOrder {
+                id: order,
+                tenant,
+                subject: id,
+                at: clock.now(),
+                clause,
+            };
+            shown::destroyed(&KeyAdmin::destroy_subject(keys, call, &order).await?)
+        }
         Verb::Check => {
             let checked = keys.check(call, clock.now()).await?;
             let faults: Vec<_> = checked.faults.iter().map(ToString::to_string).collect();
@@ -236,135 +230,4 @@ async fn act(
             report(code, text, json)
         }
     })
-}
-
-async fn listed(keys: &crypto_envelope::Keys, call: &AdminCall) -> Result<Report, KeyError> {
-    let listing = KeyAdmin::list(keys, call).await?;
-    let mut text = Table::default();
-    for kek in &listing.keks {
-        text.row(kek.key_state().name(), &kek_line(kek));
-    }
-    for root in &listing.roots {
-        text.row(root.key_state.name(), &root_line(root));
-    }
-    let keks: Vec<_> = listing.keks.iter().map(kek_json).collect();
-    let roots: Vec<_> = listing.roots.iter().map(root_json).collect();
-    Ok(report(GOOD, text, json!({ "keys": keks, "roots": roots })))
-}
-
-async fn show(
-    keys: &crypto_envelope::Keys,
-    call: &AdminCall,
-    id: KeyId,
-) -> Result<Report, KeyError> {
-    let listing = KeyAdmin::list(keys, call).await?;
-    let kek = listing.keks.iter().find(|kek| kek.id == id);
-    let root = listing.roots.iter().find(|root| root.id == id);
-    let json = kek.map(kek_json).or_else(|| root.map(root_json));
-    let Some(json) = json else {
-        return Err(KeyError::Absent);
-    };
-    let mut text = Table::default();
-    if let Some(fields) = json.as_object() {
-        for (name, value) in fields.iter().filter(|(_, value)| !value.is_null()) {
-            let value = value.as_str().map_or(value.to_string(), str::to_owned);
-            text.row(&name.replace('_', " "), &value);
-        }
-    }
-    Ok(report(GOOD, text, json))
-}
-
-fn kek_line(kek: &KekRecord) -> String {
-    format!("{}  {} #{}", kek.id, kek.group, kek.n)
-}
-
-fn root_line(root: &KeyRecordInfo) -> String {
-    let (owner, id) = owner(root.owner);
-    let (purpose, n) = (root.purpose.name(), root.n);
-    format!("{}  {purpose} #{n} of {owner} {id}", root.id)
-}
-
-fn kek_json(kek: &KekRecord) -> Value {
-    let at = |at: Option<time::UtcDateTime>| at.map(|at| at.to_string());
-    json!({
-        "key": kek.id.to_string(),
-        "group": kek.group.to_string(),
-        "n": kek.n,
-        "state": kek.key_state().name(),
-        "wraps": kek.wraps,
-        "created_at": kek.created_at.to_string(),
-        "expires_at": at(kek.expires_at),
-        "planned_at": at(kek.destroy_at),
-        "pending_until": at(kek.pending_until),
-        "compromised_at": at(kek.compromised_at),
-        "destroyed_at": at(kek.destroyed_at),
-        "gone_at": at(kek.gone_at),
-    })
-}
-
-fn root_json(root: &KeyRecordInfo) -> Value {
-    let at = |at: Option<time::UtcDateTime>| at.map(|at| at.to_string());
-    let (class, id) = owner(root.owner);
-    json!({
-        "root": root.id.to_string(),
-        "owner": class,
-        "of": id,
-        "purpose": root.purpose.name(),
-        "n": root.n,
-        "key": root.kek.to_string(),
-        "state": root.key_state.name(),
-        "version": root.state.name(),
-        "created_at": root.created_at.to_string(),
-        "planned_at": at(root.destroy_at),
-        "pending_until": at(root.pending_until),
-        "compromised_at": at(root.compromised_at),
-        "destroyed_at": at(root.destroyed_at),
-    })
-}
-
-fn owner(owner: Owner) -> (&'static str, String) {
-    match owner {
-        Owner::Tenant(tenant) => ("tenant", tenant.to_string()),
-        Owner::Subject(tenant, subject) => ("subject", format!("{tenant}/{subject}")),
-        Owner::Vault(tenant, vault) => ("vault", format!("{tenant}/{vault}")),
-        Owner::Platform(id) => ("platform", id.to_string()),
-        _ => ("unknown", String::new()),
-    }
-}
-
-fn said(lines: &[(&str, String)], json: Value) -> Report {
-    let mut text = Table::default();
-    for (label, line) in lines {
-        text.row(label, line);
-    }
-    report(GOOD, text, json)
-}
-
-const fn report(code: u8, text: Table, json: Value) -> Report {
-    Report { code, text, json }
-}
-
-/// Which exit code an error has.
-fn failure(error: KeyError) -> Failure {
-    let line = chain(&error);
-    match error {
-        KeyError::Absent | KeyError::TooSoon { .. } | KeyError::TooLate { .. } => {
-            Failure::usage(line)
-        }
-        KeyError::NotReplayed | KeyError::Damaged(_) | KeyError::Store(StoreError::Damaged(_)) => {
-            Failure::damaged(line)
-        }
-        KeyError::Backend(BackendError::Unsafe { .. }) => Failure::refused(line),
-        KeyError::Store(_) | KeyError::Backend(_) | KeyError::Escrow(_) | KeyError::Random(_) => {
-            Failure::unreachable(line)
-        }
-        _ => Failure::refused(line),
-    }
-}
-
-/// The error and its causes, on one line.
-fn chain(error: &dyn std::error::Error) -> String {
-    let causes = std::iter::successors(Some(error), |error| error.source());
-    let lines: Vec<_> = causes.map(ToString::to_string).collect();
-    lines.join(": ")
 }

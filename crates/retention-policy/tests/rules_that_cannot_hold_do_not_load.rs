@@ -19,11 +19,18 @@ mod cases {
         let pair = || good().gone("record", "record.deleted", "P30D");
         assert!(matches!(errors(&pair())[..], [RuleError::ZeroWidth { .. }]));
         assert_eq!(errors(&pair().late("PT25H")), []);
-        let early = Rules::new()
-            .keep("record", "record.deleted", "P30D")
-            .early("PT1H")
-            .gone("record", "record.deleted", "P30D");
-        assert_eq!(errors(&early), []);
+        let early = |tolerance: &str| {
+            Rules::new()
+                .keep("record", "record.deleted", "P30D")
+                .early(tolerance)
+                .gone("record", "record.deleted", "P30D")
+        };
+        assert_eq!(errors(&early("PT24H")), []);
+        // the readings of one day lie 24 h apart: a second less is too little
+        assert!(matches!(
+            errors(&early("PT23H59M59S"))[..],
+            [RuleError::Contradiction { .. }]
+        ));
     }
 
     // clause: P-18

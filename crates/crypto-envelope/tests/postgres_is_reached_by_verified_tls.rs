@@ -164,7 +164,7 @@ async fn serve(
         }
         tokio::select! {
             len = client.read(&mut from_client) => {
-                let mut records = &from_client[..len?];
+                let mut records = from_client.get(..len?).unwrap_or_default();
                 if records.is_empty() {
                     return Ok(());
                 }
@@ -178,7 +178,7 @@ async fn serve(
             }
             len = server.read(&mut from_server) => match len? {
                 0 => return Ok(()),
-                len => tls.writer().write_all(&from_server[..len])?,
+                len => tls.writer().write_all(from_server.get(..len).unwrap_or_default())?,
             },
         }
     }

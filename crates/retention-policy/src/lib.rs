@@ -34,7 +34,8 @@
 //! - `digest`: digest of rules and plans, and the memory ledger; brings `ring`.
 //! - `zones`: civil time zones by name.
 //! - `apply`: the traits that carry out disposals, and the byte scan of files.
-//! - `sqlite`: physical erasure on SQLite through `sql-store`.
+//! - `sqlite`, `postgres`: physical erasure on SQLite files and PostgreSQL servers, through `sql-store`.
+//! - `testing`: the suite of [`physical`] databases, and wrong ones to try it on.
 #![cfg_attr(doctest, doc = include_str!("../README.md"))]
 #![forbid(unsafe_code)]
 
@@ -67,6 +68,8 @@ pub mod scan;
 mod schedule;
 mod simulate;
 mod spec;
+#[cfg(feature = "testing")]
+pub mod testing;
 mod trigger;
 mod verdict;
 

@@ -12,8 +12,13 @@ use crate::apply::Flush;
 use crate::apply::FlushError;
 use crate::scan::{Needle, Scanned};
 
+#[cfg(feature = "postgres")]
+mod postgres;
 #[cfg(feature = "sqlite")]
 pub(crate) mod sqlite;
+
+#[cfg(feature = "postgres")]
+pub use postgres::{LogTurn, PostgresFlush};
 
 /// Where needles were seen under a database.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]

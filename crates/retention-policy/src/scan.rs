@@ -19,8 +19,12 @@ pub const NEEDLE_LEN_BYTES_MIN: usize = 8;
 pub const NEEDLE_LEN_BYTES_MAX: usize = 1_024;
 /// Bytes read at a time.
 const CHUNK_LEN_BYTES: usize = 1 << 20;
-/// Bits of the filter: 32 KiB, which stays in a processor's first cache.
-const FILTER_BITS: u32 = 18;
+/// Fewest bits of the filter, as a power of two: 32 KiB, which stays in a processor's first cache.
+const FILTER_BITS_MIN: u32 = 18;
+/// Most bits of the filter: 2 MiB, which stays in its second.
+const FILTER_BITS_MAX: u32 = 24;
+/// Bits of the filter for each needle, as a power of two: one window in sixteen then passes it.
+const FILTER_BITS_EACH: u32 = 4;
 
 /// Bytes to look for.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -55,6 +59,7 @@ pub struct Scanned {
 #[derive(Debug)]
 pub struct Scanner {
     filter: Vec<u64>,
+    filter_bits: u32,
     groups: HashMap<u64, Vec<Group>>,
     longest: usize,
 }
@@ -166,8 +171,15 @@ impl Scanner {
     /// A scanner for these needles.
     #[must_use]
     pub fn new(needles: &[Needle]) -> Self {
+        let wanted = needles
+            .len()
+            .max(1)
+            .ilog2()
+            .saturating_add(FILTER_BITS_EACH);
+        let filter_bits = wanted.clamp(FILTER_BITS_MIN, FILTER_BITS_MAX);
         let mut scanner = Self {
-            filter: vec![0; 1 << (FILTER_BITS - 6)],
+            filter: vec![0; 1 << filter_bits.saturating_sub(6)],
+            filter_bits,
             groups: HashMap::new(),
             longest: NEEDLE_LEN_BYTES_MIN,
         };
@@ -177,7 +189,7 @@ impl Scanner {
                 continue;
             };
             let key = u64::from_be_bytes(*head);
-            let (word, bit) = place(key);
+            let (word, bit) = place(key, filter_bits);
             if let Some(word) = scanner.filter.get_mut(word) {
                 *word |= bit;
             }
@@ -244,12 +256,12 @@ impl Scanner {
 
     /// Finds every needle that begins in the first `starts` bytes.
     fn look(&self, file: &Arc<Path>, bytes: &[u8], starts: usize, base: u64, all: &mut Scanned) {
-        let filter = self.filter.as_slice();
+        let (filter, filter_bits) = (self.filter.as_slice(), self.filter_bits);
         let mut key = 0_u64;
         // a needle that begins at `at` has its eighth byte seven further on
         for (last, byte) in bytes.iter().enumerate() {
             key = key << 8 | u64::from(*byte);
-            let (word, bit) = place(key);
+            let (word, bit) = place(key, filter_bits);
             if filter.get(word).is_none_or(|word| word & bit == 0) {
                 continue;
             }
@@ -299,8 +311,8 @@ fn base64(bytes: &[u8], skip_bits: u32, last_two: [u8; 2]) -> Vec<u8> {
 
 /// Word and bit of the filter: the upper bits of a multiplicative hash (Knuth, by the golden ratio).
 #[inline]
-fn place(key: u64) -> (usize, u64) {
-    let hash = key.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> (64 - FILTER_BITS);
+fn place(key: u64, filter_bits: u32) -> (usize, u64) {
+    let hash = key.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 64_u32.saturating_sub(filter_bits);
     (usize::try_from(hash >> 6).unwrap_or(0), 1 << (hash & 63))
 }
 

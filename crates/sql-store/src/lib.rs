@@ -68,11 +68,12 @@ pub use outbox::OUTBOX;
 #[cfg(any(feature = "sqlite", feature = "postgres"))]
 pub use outbox::Outbox;
 #[cfg(feature = "postgres")]
-pub use postgres::{Isolation, PostgresOptions, Transport};
+pub use postgres::{Isolation, PostgresMaintenance, PostgresOptions, Transport};
 pub use row::Row;
 #[cfg(feature = "sqlite")]
 pub use sqlite::{
-    Durability, READERS_MAX, SqliteOptions, SqliteProfile, maintenance, probe_secure_delete,
+    Durability, READERS_MAX, SqliteOptions, SqliteProfile, check_secure_delete, maintenance,
+    probe_secure_delete,
 };
 #[cfg(feature = "postgres")]
 pub use sqlx::PgConnection;

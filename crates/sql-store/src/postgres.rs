@@ -16,10 +16,12 @@ use crate::{Db, DbError, Dialect, Mode, OpenError};
 
 mod connect;
 mod failure;
+mod maintenance;
 mod options;
 mod scrub;
 mod session;
 
+pub use maintenance::PostgresMaintenance;
 pub use options::{Isolation, PostgresOptions, Transport};
 pub(crate) use session::execute;
 

@@ -22,7 +22,9 @@ mod session;
 pub use options::{Durability, READERS_MAX, SqliteOptions, SqliteProfile};
 pub(crate) use session::execute;
 
-pub use probe::probe_secure_delete;
+#[cfg(feature = "testing")]
+pub(crate) use probe::switch_secure_delete_off;
+pub use probe::{check_secure_delete, probe_secure_delete};
 
 use connect::{Access, Opener};
 use session::SqliteSession;

@@ -14,9 +14,9 @@ use sql_store::Durability;
 use sql_store::maintenance::Maintenance;
 use sqlx::sqlite::SqliteJournalMode as Journal;
 
-use crate::lived::{
-    JOURNALS, Make, Outcome, ROWS, by_file, close, deleted_forms, kept_forms, look, number, run,
-};
+use crate::lived::SEED;
+use crate::lived::{JOURNALS, Make, Outcome, by_file, close, look, number, run};
+use crate::markers::{ROWS, deleted_forms, kept_forms};
 
 const KEPT: &str = "SELECT count(*) FROM note WHERE length(body) > 40 AND length(salt) = 24";
 const MATCHES: &str = "SELECT count(*) FROM words WHERE words MATCH 'q9e3779b1z OR q78dde6c4z'";
@@ -24,7 +24,7 @@ const MATCHES: &str = "SELECT count(*) FROM words WHERE words MATCH 'q9e3779b1z 
 /// Nothing of the deleted rows, everything of the others.
 async fn check(make: Make, path: &Path) -> Outcome {
     let flush = SqliteFlush::new(Durability::Off);
-    let gone = flush.verify(path, &deleted_forms()).await?;
+    let gone = flush.verify(path, &deleted_forms(SEED)).await?;
     assert!(
         gone.is_absent(),
         "{make:?}: {:?}",
@@ -34,7 +34,7 @@ async fn check(make: Make, path: &Path) -> Outcome {
     let lengths = sqlite_files(path).map(|file| file.metadata().map_or(0, |m| m.len()));
     assert_eq!(gone.live.bytes, lengths.iter().sum::<u64>());
     // the control: what was not deleted is found, and read
-    let kept = flush.verify(path, &kept_forms()).await?;
+    let kept = flush.verify(path, &kept_forms(SEED)).await?;
     assert!(kept.live.sightings.len() as u64 >= ROWS / 5, "{make:?}");
     let mut db = make.connect(path).await?;
     assert_eq!(
@@ -64,7 +64,7 @@ async fn in_every_mode_with_and_without_secure_delete() -> Outcome {
             let path = folder.path().join("main.db");
             let make = Make::new(journal).secure_delete(secure_delete);
             let db = make.lived(&path).await?;
-            let before = by_file(&path, &look(&path, &deleted_forms())?);
+            let before = by_file(&path, &look(&path, &deleted_forms(SEED))?);
             println!("{journal:?}, `{secure_delete}`, before the flush: {before:?}");
             assert!(!before.is_empty(), "there is something to remove");
             // who made the file has gone, or sits idle beside the flush
@@ -173,7 +173,7 @@ async fn a_backup_that_runs_meanwhile_is_no_hiding_place() -> Outcome {
             Err(error) => Err(error)?,
         }
     }
-    let gone = flush.verify(&path, &deleted_forms()).await?;
+    let gone = flush.verify(&path, &deleted_forms(SEED)).await?;
     assert!(gone.is_absent(), "{:?}", by_file(&path, &gone.live));
     let copies = backup.await??;
     println!("flushed after {tries} refusals beside {copies} copies");
@@ -197,7 +197,7 @@ async fn samples_of_the_query_planner_go_with_their_rows() -> Outcome {
     )
     .await?;
     run(&mut db, "VACUUM; PRAGMA wal_checkpoint(TRUNCATE)".into()).await?;
-    let left = by_file(&path, &look(&path, &deleted_forms())?);
+    let left = by_file(&path, &look(&path, &deleted_forms(SEED))?);
     println!("samples left after VACUUM and checkpoint: {left:?}");
     assert!(left.get("").is_some_and(|n| *n > 0), "{left:?}");
     close(db).await?;

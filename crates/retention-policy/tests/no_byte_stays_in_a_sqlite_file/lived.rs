@@ -1,6 +1,6 @@
 //! SQLite files that have lived, made through plain sqlx in any journal mode: random keys, growing
 //! updates, an index, overflow pages, full-text search, a salt in each row, and a marker of each
-//! version of each row, by which its bytes are known again wherever they are.
+//! version of each row.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -9,14 +9,12 @@ use retention_policy::scan::{self, Needle, Scanned, sqlite_files};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqliteSynchronous};
 use sqlx::{AssertSqlSafe, ConnectOptions as _, Connection as _, SqliteConnection};
 
-pub(super) type Outcome<T = ()> = Result<T, Box<dyn std::error::Error>>;
+use crate::markers::{DIGIT, ROWS, Seed, VERSIONS, deleted_markers, factor};
 
-/// Rows of a file that has lived; one in ten is deleted.
-pub(super) const ROWS: u64 = 20_000;
-/// Versions of each row.
-pub(super) const VERSIONS: u64 = 3;
-/// The rows whose number ends in this digit are deleted.
-const DIGIT: u64 = 3;
+/// One file at a time: nothing to tell apart.
+pub(super) const SEED: Seed = Seed(0);
+
+pub(super) type Outcome<T = ()> = Result<T, Box<dyn std::error::Error>>;
 
 /// Every mode that SQLite has.
 pub(super) const JOURNALS: [SqliteJournalMode; 6] = [
@@ -162,7 +160,7 @@ impl Make {
     /// A file that has lived, from which one row in ten was deleted.
     pub(super) async fn lived(self, path: &Path) -> Outcome<SqliteConnection> {
         let mut db = self.live(path).await?;
-        let planted = look(path, &markers(DIGIT))?.sightings.len();
+        let planted = look(path, &deleted_markers(SEED))?.sightings.len();
         let least = usize::try_from(ROWS / 10)?;
         // UTF-16 is not looked for here
         assert!(planted >= least || self.encoding != "'UTF-8'", "{planted}");
@@ -199,10 +197,6 @@ pub(super) async fn close(db: SqliteConnection) -> Outcome {
 /// A key in no order: Knuth's multiplicative hash of the row's number.
 const ID: &str = "printf('%08x', (n * 2654435761) % 4294967296)";
 
-fn id(n: u64) -> String {
-    format!("{:08x}", (n * 2_654_435_761) % 4_294_967_296)
-}
-
 /// Six words that look random, in hexadecimal, as SQL computes them.
 fn salt_sql(version: u64) -> String {
     let words: Vec<String> = (1..=6_u64)
@@ -214,63 +208,6 @@ fn salt_sql(version: u64) -> String {
         })
         .collect();
     format!("printf('%08x%08x%08x%08x%08x%08x', {})", words.join(", "))
-}
-
-const fn factor(version: u64) -> u64 {
-    2_654_435_761 + 2 * version
-}
-
-fn salt(n: u64, version: u64) -> Vec<u8> {
-    (1..=6_u64)
-        .flat_map(|word| {
-            let word = ((n * 6 + word) * factor(version) + 12_345) % 4_294_967_296;
-            u32::try_from(word).unwrap_or(0).to_be_bytes()
-        })
-        .collect()
-}
-
-fn marker(n: u64, version: u64) -> String {
-    format!("{}-{n}-{version}~", id(n))
-}
-
-fn rows(digit: u64) -> impl Iterator<Item = (u64, u64)> {
-    let rows = (0..ROWS).filter(move |n| n % 10 == digit);
-    rows.flat_map(|n| (1..=VERSIONS).map(move |version| (n, version)))
-}
-
-/// The marker of every version of the rows whose number ends in this digit, as UTF-8.
-pub(super) fn markers(digit: u64) -> Vec<Needle> {
-    rows(digit)
-        .filter_map(|(n, version)| Needle::new(marker(n, version)).ok())
-        .collect()
-}
-
-/// The marker of every version of the deleted rows.
-pub(super) fn deleted_markers() -> Vec<Needle> {
-    markers(DIGIT)
-}
-
-/// Everything that could tell of a deleted row: the markers of every version in every form, the
-/// salts in every encoding, and the one term of each row that only the full-text index has.
-pub(super) fn deleted_forms() -> Vec<Needle> {
-    forms(DIGIT)
-}
-
-/// The same of rows that stay.
-pub(super) fn kept_forms() -> Vec<Needle> {
-    forms(4)
-}
-
-fn forms(digit: u64) -> Vec<Needle> {
-    let mut all = Vec::new();
-    for (n, version) in rows(digit) {
-        all.extend(Needle::forms(&marker(n, version)).unwrap_or_default());
-        all.extend(Needle::encodings(&salt(n, version)).unwrap_or_default());
-        if version == 1 {
-            all.extend(Needle::forms(&format!("q{}z", id(n))).unwrap_or_default());
-        }
-    }
-    all
 }
 
 /// Looks into the database and all files beside it.

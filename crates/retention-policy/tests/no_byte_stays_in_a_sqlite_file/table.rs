@@ -7,10 +7,9 @@ use std::path::Path;
 use sqlx::sqlite::SqliteJournalMode as Journal;
 use sqlx::{Row as _, SqliteConnection};
 
-use crate::lived::{
-    self, JOURNALS, Make, Outcome, Schema, by_file, close, deleted_forms, deleted_markers, look,
-    run,
-};
+use crate::lived::SEED;
+use crate::lived::{self, JOURNALS, Make, Outcome, Schema, by_file, close, look, run};
+use crate::markers::{deleted_forms, deleted_markers};
 
 const FRESH_ROWS: usize = 2_000;
 
@@ -192,7 +191,7 @@ async fn churned_copies_stay_in_the_gaps_of_live_pages() -> Outcome {
         let path = folder.path().join(format!("{schema:?}"));
         let mut db = Make::new(Journal::Wal).schema(schema).lived(&path).await?;
         assert_eq!(checkpoint(&mut db, "TRUNCATE").await?, 0);
-        let found = by_file(&path, &look(&path, &deleted_markers())?);
+        let found = by_file(&path, &look(&path, &deleted_markers(SEED))?);
         println!("| churned, `ON`, TRUNCATE, busy = 0, {schema:?} | {found:?} |");
         assert!(
             found.keys().all(String::is_empty),
@@ -206,7 +205,7 @@ async fn churned_copies_stay_in_the_gaps_of_live_pages() -> Outcome {
         assert_eq!(checkpoint(&mut db, "TRUNCATE").await?, 0);
         check(
             &path,
-            &deleted_forms(),
+            &deleted_forms(SEED),
             Left::Nothing,
             &format!("the same, `VACUUM`, {schema:?}"),
         )?;
@@ -235,14 +234,14 @@ async fn churned_with_index_and_overflow_only_a_vacuum_removes_all() -> Outcome 
                 "churned, index and overflow, {}, `{secure_delete}`",
                 name(journal)
             );
-            check(&path, &deleted_markers(), Left::In("", least), &row)?;
+            check(&path, &deleted_markers(SEED), Left::In("", least), &row)?;
             run(&mut db, "VACUUM".into()).await?;
             if journal == Journal::Wal {
                 assert_eq!(checkpoint(&mut db, "TRUNCATE").await?, 0);
             }
             check(
                 &path,
-                &deleted_forms(),
+                &deleted_forms(SEED),
                 Left::Nothing,
                 &format!("{row}, `VACUUM`"),
             )?;
@@ -259,14 +258,14 @@ async fn churned_with_full_text_a_vacuum_is_not_enough() -> Outcome {
     let mut db = Make::new(Journal::Delete).lived(&path).await?;
     check(
         &path,
-        &deleted_forms(),
+        &deleted_forms(SEED),
         Left::In("", 1),
         "churned, FTS5, `ON`",
     )?;
     run(&mut db, "VACUUM".into()).await?;
     check(
         &path,
-        &deleted_forms(),
+        &deleted_forms(SEED),
         Left::In("", 1),
         "churned, FTS5, `VACUUM`",
     )?;
@@ -277,7 +276,7 @@ async fn churned_with_full_text_a_vacuum_is_not_enough() -> Outcome {
     .await?;
     run(&mut db, "VACUUM".into()).await?;
     // nothing on 3.40.1; one segment is left on 3.51.3, and `optimize` does nothing any more
-    let found = by_file(&path, &look(&path, &deleted_forms())?);
+    let found = by_file(&path, &look(&path, &deleted_forms(SEED))?);
     println!("| churned, FTS5, `optimize`, `VACUUM` | {found:?} |");
     run(
         &mut db,
@@ -287,7 +286,7 @@ async fn churned_with_full_text_a_vacuum_is_not_enough() -> Outcome {
     run(&mut db, "VACUUM".into()).await?;
     check(
         &path,
-        &deleted_forms(),
+        &deleted_forms(SEED),
         Left::Nothing,
         "churned, FTS5, `rebuild`, `VACUUM`",
     )?;

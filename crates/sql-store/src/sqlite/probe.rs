@@ -35,6 +35,43 @@ pub async fn probe_secure_delete(folder: &Path) -> Result<(), OpenError> {
     probed
 }
 
+/// The start-up check of a connection that is not ours: sets `secure_delete` to ON, reads it back, and
+/// refuses. A vacuum hides from every later scan that it was off, so nothing else would tell.
+///
+/// # Errors
+/// [`OpenError::Setting`] when it was off or did not read back; it is on then, as far as it can be.
+pub async fn check_secure_delete(connection: &mut SqliteConnection) -> Result<(), OpenError> {
+    let found = secure_delete(connection).await?;
+    connect::run(connection, "PRAGMA secure_delete=ON").await?;
+    for found in [found, secure_delete(connection).await?] {
+        if found != ON {
+            return Err(OpenError::Setting {
+                name: "secure_delete",
+                expected: ON.to_string(),
+                found: found.to_string(),
+            });
+        }
+    }
+    Ok(())
+}
+
+/// What `secure_delete` reads when it is on; 0 is off, 2 is FAST, which leaves free pages as they are.
+const ON: i64 = 1;
+
+async fn secure_delete(connection: &mut SqliteConnection) -> Result<i64, DbError> {
+    let read = sqlx::query_scalar("PRAGMA secure_delete");
+    let found = read.fetch_one(connection).await;
+    found.map_err(|error| failure::db_error(&error))
+}
+
+/// The wrong connection of the tests.
+#[cfg(feature = "testing")]
+pub(crate) async fn switch_secure_delete_off(
+    connection: &mut SqliteConnection,
+) -> Result<(), DbError> {
+    connect::run(connection, "PRAGMA secure_delete=OFF").await
+}
+
 async fn probe(path: &Path) -> Result<(), OpenError> {
     let wait = Duration::from_secs(5);
     let opener = Opener::new(path.to_owned(), Access::Maintain, Durability::Off, wait);

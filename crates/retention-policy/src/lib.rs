@@ -33,12 +33,15 @@
 //! # Features
 //! - `digest`: digest of rules and plans, and the memory ledger; brings `ring`.
 //! - `zones`: civil time zones by name.
+//! - `serde`: rule files in TOML and JSON, lists of items, and questions in JSON (`answer`).
 //! - `apply`: the traits that carry out disposals, and the byte scan of files.
 //! - `sqlite`, `postgres`: physical erasure on SQLite files and PostgreSQL servers, through `sql-store`.
 //! - `testing`: the suite of [`physical`] databases, and wrong ones to try it on.
 #![cfg_attr(doctest, doc = include_str!("../README.md"))]
 #![forbid(unsafe_code)]
 
+#[cfg(feature = "serde")]
+mod answer;
 #[cfg(feature = "apply")]
 pub mod apply;
 mod builder;
@@ -47,8 +50,12 @@ mod copies;
 mod error;
 mod evaluate;
 mod feasible;
+#[cfg(feature = "serde")]
+mod file;
 pub mod hold;
 mod item;
+#[cfg(feature = "serde")]
+mod items;
 pub mod ledger;
 mod lifecycle;
 mod limits;
@@ -70,16 +77,25 @@ mod simulate;
 mod spec;
 #[cfg(feature = "testing")]
 pub mod testing;
+mod timeline;
 mod trigger;
 mod verdict;
 
+#[cfg(feature = "serde")]
+pub use answer::{CHANGES_MAX, REQUEST_LEN_BYTES_MAX, answer, what_if};
 pub use builder::Rules;
 pub use clock_guard::{ClockDoubt, ClockGuard, Trust};
 pub use copies::{Every, SealingKey, Store};
 pub use error::{RuleError, RuleErrors, Witness};
 pub use evaluate::Retention;
+#[cfg(feature = "serde")]
+pub use file::{
+    FILE_LEN_BYTES_MAX, FileError, FileErrorKind, FileErrors, RULES_FORMAT, RULES_SCHEMA,
+};
 pub use hold::{HOLD_ITEMS_MAX, Hold, HoldMode, HoldScope, HoldView, ItemList, Later};
 pub use item::{Item, Moment, STORE_MAIN};
+#[cfg(feature = "serde")]
+pub use items::{ITEMS_FORMAT, ITEMS_LEN_BYTES_MAX, Items, OwnedItem};
 pub use ledger::{
     DatabaseFate, Entry, Head, ItemFate, Ledger, LedgerError, LedgerKey, ReplayPlan, replay,
 };
@@ -104,6 +120,7 @@ pub use spec::{
     CIVIL_NIGHT, CancelSpec, ClassSpec, FieldSpec, KeySpec, RuleSpec, RulesFile, StoreKind,
     StoreSpec,
 };
+pub use timeline::{Count, DayCount, per_day};
 pub use trigger::{BACKUP_COMPLETED, BACKUP_CONSISTENT, Occurrence};
 pub use verdict::{
     Effect, HoldReason, KeepUntil, Reason, Reasons, State, Unclassified, Verdict, Window,

@@ -42,10 +42,25 @@ fn no_io_no_runtime_no_cryptography_and_few_crates() -> Result<(), Box<dyn std::
         "{found:?}"
     );
     assert!(heavy.iter().all(|name| !found.contains(*name)), "{found:?}");
+    // what another language embeds: nothing there needs an operating system, which a browser has not
+    let embedded = crates(&["--features", "serde"])?;
+    let hindering = [
+        "getrandom",
+        "rand",
+        "libc",
+        "mio",
+        "socket2",
+        "rayon",
+        "num_cpus",
+        "wasi",
+    ];
+    for name in hindering.iter().chain(&heavy) {
+        assert!(!embedded.contains(*name), "{name} in {embedded:?}");
+    }
     // the control: with the features they are seen
     let full = crates(&["--features", "sqlite"])?;
     assert!(
-        ["sqlx", "tokio", "ring", "sql-store"]
+        ["sqlx", "tokio", "ring", "sql-store", "libc", "mio"]
             .iter()
             .all(|name| full.contains(*name))
     );

@@ -146,6 +146,7 @@ pub const fn settings(action: Action) -> Option<Settings> {
         | Action::RefusedHeld => about(Class::Life),
         Action::AccessAllowed
         | Action::AccessDenied
+        // clause: R-12
         | Action::FieldRevealed
         | Action::FieldRefused => about(Class::Access),
         Action::ObjectDeleted

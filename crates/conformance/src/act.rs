@@ -403,13 +403,15 @@ pub struct PutSeen {
     pub attachment: Vec<Salt>,
 }
 
-/// What a read tells. The sensitive field is masked in it, so it is not there.
+/// What a read tells.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RecordSeen {
     /// The body.
     pub body: Vec<u8>,
     /// The attached file, when there is one.
     pub attachment: Option<Vec<u8>>,
+    /// What stands in the place of the especially sensitive field, when there is one: a mask.
+    pub sensitive: Option<Vec<u8>>,
 }
 
 /// One completed backup.

@@ -18,6 +18,7 @@ mod database;
 mod key_access;
 mod key_life;
 mod keys;
+mod privacy;
 mod steps;
 mod transit;
 
@@ -113,6 +114,7 @@ pub const CATALOGUE: &[Scenario] = &[
     key_access::ADMIN_ONLY,
     key_life::DISABLE_WORKS,
     keys::ONE_KEY_PER_VAULT,
+    privacy::MASKED_UNTIL_REVEALED,
     transit::CHAIN_AND_SUITES,
     transit::NO_PLAINTEXT_ENDPOINT,
     transit::VERSIONS,

@@ -48,6 +48,16 @@ pub struct Record {
     pub has_sensitive: bool,
 }
 
+impl Record {
+    /// What is shown in the place of the especially sensitive field, when there is one: the same for
+    /// every value and length. The value is had by [`Covenant::reveal`] alone.
+    // clause: R-12
+    #[must_use]
+    pub fn shown_sensitive(&self) -> Option<&'static str> {
+        self.has_sensitive.then_some(crypto_envelope::MASK)
+    }
+}
+
 /// What a write left in the stores: the salts of its sealed values, which are no content, and by
 /// which their bytes are found again when they should be gone.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]

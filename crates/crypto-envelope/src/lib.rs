@@ -98,7 +98,7 @@ pub use keys::{
     PLAN_WAIT_DAYS_MIN, TenantRoots,
 };
 pub use sensitive::{
-    Reveal, RevealError, Revealed, SENSITIVE_OVERHEAD_LEN_BYTES, Sensitive, reveal,
+    MASK, Reveal, RevealError, Revealed, SENSITIVE_OVERHEAD_LEN_BYTES, Sensitive, reveal,
 };
 pub use service::{DataKey, KeyFuture, KeyService, Rewrap, WrapContext, WrapInfo};
 pub use state::{Dueness, KeyState, Refused, Standing, Step, Trust, Verb};

@@ -20,6 +20,10 @@ use crate::sealed::{self, SealedBytes};
 /// Bytes that two layers add to a value shorter than 16,295 bytes.
 pub const SENSITIVE_OVERHEAD_LEN_BYTES: usize = 178;
 
+/// What is shown in the place of a field that was not revealed: the same for every value, so that it
+/// tells nothing, its length included.
+pub const MASK: &str = "\u{2022}\u{2022}\u{2022}\u{2022}\u{2022}\u{2022}\u{2022}\u{2022}";
+
 /// A value of a type, sealed twice. Its bytes are a SealedValue around a SealedValue (FORMAT.md) and
 /// no secret. With feature `sqlite` or `postgres` it is a column of `sqlx`, BLOB or BYTEA.
 ///

@@ -264,7 +264,9 @@ impl Embedded {
             _ => return Ok(Seen::Absent),
         };
         let read = read.map_err(refusal)?;
+        let mask = read.shown_sensitive().map(str::as_bytes);
         Ok(Seen::Record(RecordSeen {
+            sensitive: mask.map(<[u8]>::to_vec),
             body: read.body.0,
             attachment: read.attachments.into_iter().next().map(|file| file.0),
         }))

@@ -1,6 +1,7 @@
 //! The sabotages of the embedded subject: each is one joint of the assembly, wrapped. Those of its
 //! listener are in `front.rs`; who is taken for an administrator is decided in `keys.rs`.
 
+mod access;
 mod backups;
 mod depot;
 mod keys;
@@ -48,6 +49,7 @@ pub(super) const BUILT: &[Sabotage] = &[
     Sabotage::WeakChain,
     Sabotage::DisabledKeyWorks,
     Sabotage::MemberUnwraps,
+    Sabotage::AccessUnlogged,
     Sabotage::UnwrapUnlogged,
     Sabotage::ChangeUnlogged,
 ];
@@ -85,6 +87,9 @@ pub(super) fn of(sabotage: Option<Sabotage>, folder: &Path, clock: &Arc<dyn Cloc
         }
         Sabotage::ChangeUnlogged => {
             wraps.sink = Some(Box::new(|sound| Arc::new(records::Forgetful(sound))));
+        }
+        Sabotage::AccessUnlogged => {
+            wraps.sink = Some(Box::new(|sound| Arc::new(access::Silent(sound))));
         }
         Sabotage::DeletedReadableInCache => {
             wraps.registry = Some(Box::new(|sound| Arc::new(tenants::Cached::new(sound))));

@@ -67,6 +67,7 @@ const BUILT: &[Sabotage] = &[
     Sabotage::WeakChain,
     Sabotage::DisabledKeyWorks,
     Sabotage::MemberUnwraps,
+    Sabotage::AccessUnlogged,
     Sabotage::UnwrapUnlogged,
     Sabotage::ChangeUnlogged,
 ];
@@ -251,6 +252,20 @@ impl Model {
         if !lost {
             home.attributed = home.attributed.saturating_add(1);
             let target = Target::of(home.id, "record", item.clone());
+            self.tell(Event::new(id, at, actor, action, target, Outcome::Ok));
+        }
+    }
+
+    /// A reveal changes no row, and is told like a change.
+    fn record_reveal(&mut self, tenant: Tenant, item: &ItemId) {
+        let Some(home) = self.homes.get(&tenant) else {
+            return;
+        };
+        let (user, target) = (home.user, Target::of(home.id, "record", item.clone()));
+        let actor = ActorContext::member(user, acts::ADDRESS);
+        let id = EventId::from_uuid(self.uuid());
+        let (at, action) = (self.clock.now(), Action::FieldRevealed);
+        if !self.is(Sabotage::AccessUnlogged) {
             self.tell(Event::new(id, at, actor, action, target, Outcome::Ok));
         }
     }

@@ -150,6 +150,7 @@ fn made_up(act: ActKind) -> Seen {
         ActKind::ReadRecord | ActKind::ReadFrom => Seen::Record(RecordSeen {
             body: Vec::new(),
             attachment: None,
+            sensitive: None,
         }),
         ActKind::RevealSensitive => Seen::Revealed(Vec::new()),
         ActKind::ListRecords => Seen::Records(std::collections::BTreeSet::new()),

@@ -50,6 +50,7 @@ async fn whole_way(policy: &str) -> Outcome {
     assert_eq!(read.body.0, b"gone");
     assert_eq!(read.attachments[0].0, b"gone, attached".repeat(100));
     assert!(read.has_sensitive);
+    assert_eq!(read.shown_sensitive(), Some(crypto_envelope::MASK));
     let changed = covenant.change(&who, me, &gone, b"gone, changed").await?;
     assert_eq!(
         covenant.get(&who, me, &gone).await?.body.0,

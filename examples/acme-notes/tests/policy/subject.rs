@@ -168,6 +168,8 @@ impl Acme {
         Ok(RecordSeen {
             body: note.text,
             attachment: (!note.file.is_empty()).then_some(note.file),
+            // a note has no field of two layers
+            sensitive: None,
         })
     }
 

@@ -14,7 +14,9 @@ use super::keys::Life;
 use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr};
 
-const ADDRESS: IpAddr = IpAddr::V4(Ipv4Addr::new(192, 0, 2, 7));
+pub(super) const ADDRESS: IpAddr = IpAddr::V4(Ipv4Addr::new(192, 0, 2, 7));
+/// What stands in the place of every field that was not revealed.
+const MASK: &[u8] = b"****";
 
 impl Model {
     pub(super) fn do_act(&mut self, act: &Act) -> Result<Seen, Refusal> {
@@ -295,7 +297,12 @@ impl Model {
         let body = stored.map(|bytes| self.open(bytes)).unwrap_or_default();
         let attachment = row.attachment.and_then(|object| self.objects.get(&object));
         let attachment = attachment.map(|bytes| self.open(bytes));
-        let seen = RecordSeen { body, attachment };
+        let sensitive = row.sensitive.map(|_| MASK.to_vec());
+        let seen = RecordSeen {
+            body,
+            attachment,
+            sensitive,
+        };
         self.read.insert((tenant, record), seen.clone());
         Ok(Seen::Record(seen))
     }
@@ -319,13 +326,16 @@ impl Model {
     fn reveal(&mut self, tenant: Tenant, record: Record) -> Result<Seen, Refusal> {
         let (_, row) = self.row(tenant, record)?;
         let slot = row.sensitive.filter(|_| row.deleted.is_none());
+        let item = row.item.clone();
         let home = self.home(tenant)?;
         for key in [home.data, home.sensitive] {
             self.unwrap(key)?;
         }
         let stored = slot.and_then(|slot| self.home(tenant).ok()?.disk.read(slot));
+        let stored = stored.map(<[u8]>::to_vec);
         let stored = stored.ok_or_else(|| Refusal::denied("no such field"))?;
-        Ok(Seen::Revealed(self.open(stored)))
+        self.record_reveal(tenant, &item);
+        Ok(Seen::Revealed(self.open(&stored)))
     }
 
     fn churn(

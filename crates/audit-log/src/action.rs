@@ -68,6 +68,10 @@ pub enum Effect {
     DatabaseLive,
     /// The database's bytes left the live stores.
     DatabasePurged,
+    /// A hold was placed, or its end moved.
+    Held,
+    /// A hold was released.
+    Free,
 }
 
 /// What the log knows about one action.
@@ -138,6 +142,8 @@ pub const fn settings(action: Action) -> Option<Settings> {
         Action::DatabaseDeleted => life(Effect::DatabaseDeleted),
         Action::DatabaseRestored => life(Effect::DatabaseLive),
         Action::DatabasePurged => life(Effect::DatabasePurged),
+        Action::HoldPlaced => life(Effect::Held),
+        Action::HoldReleased => life(Effect::Free),
         Action::DatabaseCreated
         | Action::RestoreCompleted
         | Action::RestoreDrilled

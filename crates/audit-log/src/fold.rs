@@ -24,6 +24,13 @@ pub enum LedgerKey {
         /// Its id.
         id: ItemId,
     },
+    /// A hold: a part of it as it was last placed, or its release.
+    Hold {
+        /// Its id.
+        id: ItemId,
+        /// The number of the part; `None` for the release.
+        part: Option<u64>,
+    },
 }
 
 /// What became of it.
@@ -38,6 +45,10 @@ pub enum LedgerState {
     Deleted,
     /// Gone from the live stores; of an item, for good.
     Purged,
+    /// A hold that was placed.
+    Held,
+    /// A hold that was released.
+    Free,
 }
 
 /// The last state, and the leaf that says so.
@@ -236,5 +247,15 @@ fn effect_of(leaf: &Leaf) -> Option<(LedgerKey, LedgerState)> {
         Effect::DatabaseDeleted => (LedgerKey::Database, LedgerState::Deleted),
         Effect::DatabaseLive => (LedgerKey::Database, LedgerState::Live),
         Effect::DatabasePurged => (LedgerKey::Database, LedgerState::Purged),
+        Effect::Held => {
+            let part = leaf.data.get("part").and_then(LeafDatum::count);
+            let part = Some(part.unwrap_or(0));
+            let id = leaf.target.id.clone()?;
+            (LedgerKey::Hold { id, part }, LedgerState::Held)
+        }
+        Effect::Free => {
+            let id = leaf.target.id.clone()?;
+            (LedgerKey::Hold { id, part: None }, LedgerState::Free)
+        }
     })
 }

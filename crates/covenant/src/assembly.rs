@@ -20,7 +20,7 @@ use crypto_envelope::store::{KeyStore, SqlStore};
 use crypto_envelope::{Envelope, Keys, KeysOptions, VaultKeys};
 use object_store::ObjectStore;
 use retention_policy::apply::Flush;
-use retention_policy::{Retention, SqliteFlush};
+use retention_policy::{ClassId, Retention, SqliteFlush};
 use sql_store::{Db, Durability, SqliteOptions, SqliteProfile};
 use tenant_isolation::{
     Finding, Guard, IdentityKey, REGISTRY, Registry, SqlRegistry, SqliteFileOptions,
@@ -32,9 +32,10 @@ use uuid::Uuid;
 
 use crate::control::{self, Heads};
 use crate::error::{Error, StartError};
+use crate::hold::{HoldTables, SqlHoldTables};
 use crate::joints::{Wrap, Wraps, wrapped};
 use crate::pending::Pending;
-use crate::profile::Profile;
+use crate::profile::{CLASS_RECORD, Profile};
 use crate::record::{RecordTables, SqlTables};
 use crate::stores::{self, Begin, Layout};
 use crate::trusted_time::TrustedTime;
@@ -94,6 +95,9 @@ pub(crate) struct Parts {
     pub(crate) objects: Arc<dyn ObjectStore>,
     pub(crate) tables: Arc<dyn RecordTables>,
     pub(crate) retention: Arc<dyn Retention>,
+    pub(crate) holds: Arc<dyn HoldTables>,
+    /// The class of records, as rules and holds name it.
+    pub(crate) class_record: ClassId,
     pub(crate) flush: Arc<dyn Flush>,
     pub(crate) backups: Arc<dyn Backups>,
     pub(crate) schedule: Arc<dyn Schedule>,
@@ -270,6 +274,8 @@ impl Covenant {
             retention: wrapped(wraps.retention, Arc::new(profile.rules.clone())),
             flush: wrapped(wraps.flush, Arc::new(SqliteFlush::new(durability))),
             tables: wrapped(wraps.tables, Arc::new(SqlTables)),
+            class_record: class(CLASS_RECORD)?,
+            holds: wrapped(wraps.holds, Arc::new(SqlHoldTables)),
             backups: wrapped(wraps.backups, Arc::new(engine)),
             schedule: wrapped(wraps.schedule, Arc::new(PromisedSchedule)),
             profile,
@@ -575,4 +581,10 @@ async fn check_isolation(tenants: &SqliteFileStore, pending: &Pending) -> Result
         }
         None => Ok(()),
     }
+}
+
+/// A class by its name.
+fn class(name: &str) -> Result<ClassId, StartError> {
+    name.parse()
+        .map_err(|error: retention_policy::NameError| StartError::store("the rules", error))
 }

@@ -26,6 +26,7 @@ use time::UtcDateTime;
 use crate::assembly::Covenant;
 use crate::control;
 use crate::error::Error;
+use crate::hold::replay_of;
 use crate::record::{ErasedRows, Record, map};
 use crate::sweep::kind;
 
@@ -313,6 +314,10 @@ impl LogGate<'_> {
         };
         let mut tx = db.begin_with(Mode::ReadWrite, tag).await?;
         audit_log::changes::begin_change(&mut tx).await?;
+        // Holds first: what they keep is kept before anything else is looked at.
+        let holds = replay_of(fold)?;
+        let book = covenant.parts().holds.clone();
+        book.replay(&mut tx, tenant, &holds).await?;
         let mut moved = 0_u64;
         let mut erased = ErasedRows::default();
         for (key, last) in &fold.last {

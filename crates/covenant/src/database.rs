@@ -57,7 +57,12 @@ impl Covenant {
             return Ok(());
         };
         let identity = StoreIdentity::expected(tenant, &record, StoreModel::SqliteFile);
-        let tables = [sql_store::OUTBOX, audit_log::changes::TOUCHES, RECORDS];
+        let tables = [
+            sql_store::OUTBOX,
+            audit_log::changes::TOUCHES,
+            RECORDS,
+            retention_policy::hold::sql::MIGRATIONS,
+        ];
         parts
             .tenants
             .provision(&identity, &tables)
@@ -148,12 +153,19 @@ impl Covenant {
     /// Purges a deleted database: a last backup, then files and objects go, then the registry says
     /// so, then its roots have their day. Every step may be repeated. Says whether it was purged;
     /// not when it has been restored meanwhile.
-    // clause: P-58, P-59
-    pub(crate) async fn purge_database(&self, tenant: TenantId) -> Result<bool, Error> {
+    ///
+    /// # Errors
+    /// [`Error::Hold`] while anything of the tenant is held: the purge is put off, never dropped.
+    // clause: P-47, P-58, P-59
+    pub(crate) async fn purge_database(
+        &self,
+        tenant: TenantId,
+        now: UtcDateTime,
+    ) -> Result<bool, Error> {
         let parts = self.parts();
         let facts = parts.registry.snapshot(tenant, None).await?;
         match facts.record.map(|record| record.state) {
-            Some(TenantState::Deleted) => self.remove_database(tenant).await?,
+            Some(TenantState::Deleted) => self.remove_database(tenant, now).await?,
             Some(TenantState::Purged) => {}
             _ => return Ok(false),
         }
@@ -173,9 +185,12 @@ impl Covenant {
         }
     }
 
-    async fn remove_database(&self, tenant: TenantId) -> Result<(), Error> {
+    async fn remove_database(&self, tenant: TenantId, now: UtcDateTime) -> Result<(), Error> {
         let parts = self.parts();
         let _replacing = parts.replacing(tenant).await;
+        // Nobody places a hold from here on: who does waits, and finds the store gone.
+        let holds = self.hold_view(tenant).await?;
+        self.permit_all(tenant, &holds, now)?;
         self.sequence().await?;
         let file = parts.layout.tenant_file(&parts.region, tenant);
         if file.exists() {

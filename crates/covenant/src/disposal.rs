@@ -2,22 +2,24 @@
 //! transaction, its objects are deleted, the file is flushed, and a scan of the bytes says so. A
 //! journal in the tenant's store makes every step repeatable.
 
+use std::str::FromStr as _;
+
 use covenant_core::event::Datum;
 use covenant_core::{Action, Event, ItemId, Target, TenantId};
 use object_store::ObjectStoreExt as _;
 use retention_policy::scan::{Needle, find, sqlite_files};
 use retention_policy::{
-    HoldView, InvertedProbe, Item, Moment, Occurrence, PROBE_LEN_BYTES, Probe, State, flush_after,
+    DisposalTarget, HoldError, HoldView, InvertedProbe, Item, Moment, Occurrence, PROBE_LEN_BYTES,
+    Probe, State, StoreName, Verdict, flush_after,
 };
 use sql_store::due::Due;
-use sql_store::{Args, Row, Tx};
+use sql_store::{Args, Mode, Row, Tx};
 use tenant_isolation::level::Maintain;
 use tenant_isolation::{AccessAction, Caller, Scope, ServiceKind};
 use time::{Duration, UtcDateTime};
 
 use crate::assembly::Covenant;
 use crate::error::Error;
-use crate::profile::CLASS_RECORD;
 use crate::record::{object_path, salts, target};
 use crate::sweep::kind;
 
@@ -38,9 +40,13 @@ enum Taken {
     Overtaken,
 }
 
+/// The one store of records, as holds name what passed.
+const STORE_ROWS: &str = "rows";
+
 /// One record that goes.
 struct Going {
     id: ItemId,
+    made: UtcDateTime,
     deleted: UtcDateTime,
     probes: Vec<Probe>,
     objects: Vec<ItemId>,
@@ -118,7 +124,7 @@ impl Covenant {
     /// When a record that was deleted at this instant may go: the first midnight from the end of its
     /// floor on.
     fn bin_due(&self, tenant: TenantId, deleted: UtcDateTime) -> UtcDateTime {
-        let free = match self.judge(tenant, deleted, deleted).keep_until {
+        let free = match self.judge_bin(tenant, deleted).keep_until {
             retention_policy::KeepUntil::At(until) => until,
             _ => deleted,
         };
@@ -126,22 +132,37 @@ impl Covenant {
         flush_after(zone, free.saturating_sub(Duration::seconds(1)))
     }
 
+    /// What the rules alone say of a record that was deleted at this instant.
+    fn judge_bin(&self, tenant: TenantId, deleted: UtcDateTime) -> Verdict {
+        let id = ItemId::from(tenant.as_uuid());
+        let target = DisposalTarget::new(tenant, self.parts().class_record.clone(), id);
+        self.judge(&target, &HoldView::none(), deleted, deleted)
+    }
+
     fn judge(
         &self,
-        tenant: TenantId,
+        target: &DisposalTarget,
+        holds: &HoldView,
         deleted: UtcDateTime,
         now: UtcDateTime,
-    ) -> retention_policy::Verdict {
+    ) -> Verdict {
         let events = [Occurrence::new(Action::RecordDeleted.name(), deleted)];
-        let item = Item::new(
-            tenant,
-            CLASS_RECORD,
-            ItemId::from(tenant.as_uuid()),
-            &events,
-        );
+        let item = Item {
+            events: &events,
+            ..target.item()
+        };
         self.parts()
             .retention
-            .evaluate(&item, &HoldView::none(), &self.moment(now))
+            .evaluate(&item, holds, &self.moment(now))
+    }
+
+    /// A record as holds see it; whom it is about nobody here knows.
+    fn record_target(&self, tenant: TenantId, id: &ItemId, made: UtcDateTime) -> DisposalTarget {
+        let class = self.parts().class_record.clone();
+        DisposalTarget {
+            made_at: Some(made),
+            ..DisposalTarget::new(tenant, class, id.clone())
+        }
     }
 
     /// The moment at which something is judged.
@@ -150,7 +171,7 @@ impl Covenant {
     }
 
     /// Purges what may go of the tenant's bin; `now` is an instant that deletions may trust.
-    // clause: P-51, P-52
+    // clause: P-47, P-51, P-52
     pub(crate) async fn purge_bin(&self, tenant: TenantId, now: UtcDateTime) -> Result<u64, Error> {
         let caller = Caller::service(ServiceKind::Retention);
         let scope = self
@@ -164,7 +185,7 @@ impl Covenant {
             if going.is_empty() || overtaken > OVERTAKEN_MAX {
                 break;
             }
-            match self.take_out(&scope, &caller, &going).await? {
+            match self.take_out(&scope, &caller, &going, now).await? {
                 Taken::Out => {
                     let count = u64::try_from(going.len()).unwrap_or(u64::MAX);
                     purged = purged.saturating_add(count);
@@ -186,48 +207,86 @@ impl Covenant {
         now: UtcDateTime,
     ) -> Result<Vec<Going>, Error> {
         let tenant = scope.tenant();
-        let mut tx = scope.begin(self.parts().tenants.as_ref()).await?;
-        let tx = tx.tx().await?;
-        let args = Args::new().bind(tenant).bind(BATCH);
-        let binned = tx.rows(include_str!("../sql/list_bin.sql"), args).await?;
+        let parts = self.parts();
+        let mut held = Vec::new();
+        let mut tx = scope.begin(parts.tenants.as_ref()).await?;
+        let lent = tx.tx().await?;
+        let holds = parts.holds.view(lent, tenant, Mode::ReadOnly).await?;
         let mut going = Vec::new();
-        for row in &binned {
-            let deleted = row.instant("deleted_at")?;
-            let verdict = self.judge(tenant, deleted, now);
-            // A floor that has not ended, or a conflict that a person must settle.
-            if matches!(verdict.state, State::Keep | State::Conflict) {
-                continue;
-            }
-            let id = ItemId::try_from(row.bytes("id")?)?;
-            let args = || Args::new().bind(tenant).bind(&id);
-            let mut probes = Vec::new();
-            for row in tx
-                .rows(include_str!("../sql/read_sealed.sql"), args())
-                .await?
-            {
-                for column in ["body", "sensitive"] {
-                    let sealed = row.opt_bytes(column)?.unwrap_or_default();
-                    probes.extend(salts(sealed).into_iter().map(Probe::new));
+        // What is held, or not due, does not keep what comes after it from going.
+        let mut after = (UtcDateTime::UNIX_EPOCH, Vec::new());
+        while going.is_empty() {
+            let args = Args::new().bind(tenant).bind(BATCH);
+            let args = args.bind(after.0).bind(after.1.as_slice());
+            let binned = lent.rows(include_str!("../sql/list_bin.sql"), args).await?;
+            let Some(last) = binned.last() else { break };
+            after = (last.instant("deleted_at")?, last.bytes("id")?.to_vec());
+            for row in &binned {
+                let (deleted, made) = (row.instant("deleted_at")?, row.instant("created_at")?);
+                let id = ItemId::try_from(row.bytes("id")?)?;
+                let target = self.record_target(tenant, &id, made);
+                let verdict = self.judge(&target, &holds, deleted, now);
+                match verdict.state {
+                    // A floor that has not ended, or a conflict that a person must settle.
+                    State::Keep | State::Conflict => continue,
+                    State::Held => {
+                        if self
+                            .judge(&target, &HoldView::none(), deleted, now)
+                            .disposes()
+                        {
+                            held.push((id, verdict.held_by));
+                        }
+                        continue;
+                    }
+                    _ => {}
                 }
+                going.push(self.gather(lent, tenant, id, deleted, made).await?);
             }
-            let mut objects = Vec::new();
-            for row in tx
-                .rows(include_str!("../sql/list_attachments.sql"), args())
-                .await?
-            {
-                objects.push(ItemId::try_from(row.bytes("id")?)?);
-                probes.push(Probe::new(row.array("probe")?));
-            }
-            let attachments = u64::try_from(objects.len()).unwrap_or(u64::MAX);
-            going.push(Going {
-                id,
-                deleted,
-                probes,
-                objects,
-                attachments,
-            });
+        }
+        drop(tx);
+        for (id, holds) in held {
+            self.tell_held(tenant, "record", &id, &holds).await?;
         }
         Ok(going)
+    }
+
+    /// What a record leaves to be looked for, and its objects.
+    async fn gather(
+        &self,
+        tx: &mut Tx,
+        tenant: TenantId,
+        id: ItemId,
+        deleted: UtcDateTime,
+        made: UtcDateTime,
+    ) -> Result<Going, Error> {
+        let args = || Args::new().bind(tenant).bind(&id);
+        let mut probes = Vec::new();
+        for row in tx
+            .rows(include_str!("../sql/read_sealed.sql"), args())
+            .await?
+        {
+            for column in ["body", "sensitive"] {
+                let sealed = row.opt_bytes(column)?.unwrap_or_default();
+                probes.extend(salts(sealed).into_iter().map(Probe::new));
+            }
+        }
+        let mut objects = Vec::new();
+        for row in tx
+            .rows(include_str!("../sql/list_attachments.sql"), args())
+            .await?
+        {
+            objects.push(ItemId::try_from(row.bytes("id")?)?);
+            probes.push(Probe::new(row.array("probe")?));
+        }
+        let attachments = u64::try_from(objects.len()).unwrap_or(u64::MAX);
+        Ok(Going {
+            id,
+            made,
+            deleted,
+            probes,
+            objects,
+            attachments,
+        })
     }
 
     /// One transaction: events, journal, and the rows gone.
@@ -236,6 +295,7 @@ impl Covenant {
         scope: &Scope<Maintain>,
         caller: &Caller,
         going: &[Going],
+        now: UtcDateTime,
     ) -> Result<Taken, Error> {
         let tenant = scope.tenant();
         let mut events = Vec::new();
@@ -251,10 +311,13 @@ impl Covenant {
             }
         }
         let tables = self.parts().tables.clone();
+        let book = self.parts().holds.clone();
+        let store = StoreName::from_str(STORE_ROWS).map_err(Error::unavailable)?;
         let mut change = self.begin_change(scope, events).await?;
         let tx = change.tx().await?;
         for Going {
             id,
+            made,
             deleted,
             probes,
             objects,
@@ -280,6 +343,12 @@ impl Covenant {
             if still != Some(*deleted) {
                 // Out already, or restored from the bin, since it was collected.
                 return Ok(Taken::Overtaken);
+            }
+            let target = self.record_target(tenant, id, *made);
+            match book.pass(tx, &target, &store, now).await {
+                Ok(()) => {}
+                Err(HoldError::Held(_)) => return Ok(Taken::Overtaken),
+                Err(error) => return Err(error.into()),
             }
             tables.erase(tx, tenant, id).await?;
             tx.execute(include_str!("../sql/insert_purge.sql"), args)
@@ -332,10 +401,15 @@ impl Covenant {
         self.flush_until_absent(scope, &probes).await?;
         let mut tx = scope.begin(self.parts().tenants.as_ref()).await?;
         let args = Args::new().bind(tenant);
-        tx.tx()
-            .await?
-            .execute(include_str!("../sql/delete_purge.sql"), args)
+        let lent = tx.tx().await?;
+        lent.execute(include_str!("../sql/delete_purge.sql"), args)
             .await?;
+        for row in &journal {
+            let id = ItemId::try_from(row.bytes("record")?)?;
+            let class = self.parts().class_record.clone();
+            let target = DisposalTarget::new(tenant, class, id);
+            retention_policy::hold::sql::settle(lent, &target).await?;
+        }
         Ok(tx.commit().await?)
     }
 

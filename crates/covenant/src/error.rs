@@ -86,6 +86,9 @@ pub enum Error {
     /// A restore stays shut.
     #[error("the restore stays shut")]
     Shut(#[from] backup_engine::GateError),
+    /// Holds keep it, or the hold cannot be changed like this; nothing was deleted.
+    #[error("holds stand against it")]
+    Hold(#[from] retention_policy::HoldError),
     /// Bytes that should be gone are still there; the purge stays open and is tried again.
     #[error("bytes of purged records are still there")]
     StillPresent,

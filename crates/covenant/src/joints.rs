@@ -13,6 +13,7 @@ use retention_policy::Retention;
 use retention_policy::apply::Flush;
 use tenant_isolation::Registry;
 
+use crate::hold::HoldTables;
 use crate::record::RecordTables;
 
 /// Takes a joint and gives what is used instead of it.
@@ -37,6 +38,8 @@ pub struct Wraps {
     pub flush: Option<Wrap<dyn Flush>>,
     /// The rows of records.
     pub tables: Option<Wrap<dyn RecordTables>>,
+    /// The rows of holds.
+    pub holds: Option<Wrap<dyn HoldTables>>,
     /// Attached files.
     pub objects: Option<Wrap<dyn ObjectStore>>,
     /// Roots of vaults.

@@ -11,7 +11,8 @@
 //! To start use [`Covenant::create`] or [`Covenant::open`]; to work with records use
 //! [`Covenant::put`], [`Covenant::get`], [`Covenant::delete`] and their like; to have background work
 //! done call [`Covenant::sweep`] whenever [`Covenant::next_due`] says; to give a backup back use
-//! [`Covenant::restore_beside`] or [`Covenant::restore_in_place`]; after a look at a clock that was
+//! [`Covenant::restore_beside`] or [`Covenant::restore_in_place`]; to keep what would be deleted use
+//! [`Covenant::place_hold`]; after a look at a clock that was
 //! in doubt, [`Covenant::confirm_clock`].
 //!
 //! # Features
@@ -34,6 +35,8 @@ mod database;
 mod disposal;
 #[cfg(feature = "sqlite")]
 mod error;
+#[cfg(feature = "sqlite")]
+pub mod hold;
 #[cfg(feature = "sqlite")]
 mod joints;
 #[cfg(feature = "sqlite")]

@@ -4,7 +4,10 @@
 use std::collections::BTreeSet;
 use std::sync::atomic::Ordering;
 
-use covenant_core::{Action, ActorContext, Event, ItemId, Outcome, Target, TenantId, TxTag};
+use covenant_core::{
+    Action, ActorContext, Event, HoldId, ItemId, Outcome, Target, TenantId, TxTag,
+};
+use retention_policy::{DisposalTarget, HoldError};
 use sql_store::due::{self, Due};
 use sql_store::{Mode, Tx};
 use tenant_isolation::TenantState;
@@ -13,6 +16,7 @@ use time::{Duration, UtcDateTime};
 use crate::assembly::{Covenant, lock};
 use crate::control;
 use crate::error::Error;
+use crate::hold::CLASS_BACKUP;
 use crate::pending::Pending;
 
 /// What falls due.
@@ -49,6 +53,8 @@ const fn is_backed_up(state: TenantState) -> bool {
 const RETRY: Duration = Duration::minutes(15);
 /// How often that wait is doubled at most: to four hours, well inside the tolerance of a purge.
 const DOUBLINGS_MAX: u32 = 4;
+/// How long work that a hold forbids waits before it is looked at again; ours.
+const HELD_RETRY: Duration = Duration::days(1);
 /// Pieces of work that one sweep takes out of the queue at a time.
 const BATCH: u32 = 256;
 
@@ -241,15 +247,27 @@ impl Covenant {
                     return Ok(());
                 }
             }
-            kind::DATABASE => {
-                let purged = self.purge_database(due.tenant).await?;
-                add(&mut swept.databases, u64::from(purged));
-            }
+            kind::DATABASE => match self.purge_database(due.tenant, now).await {
+                Ok(purged) => add(&mut swept.databases, u64::from(purged)),
+                Err(Error::Hold(HoldError::Held(holds))) => {
+                    let item = ItemId::from(due.tenant.as_uuid());
+                    return self.put_off(due, "database", &item, &holds, now).await;
+                }
+                Err(error) => return Err(error),
+            },
             kind::EPOCH => {
                 let epoch = std::str::from_utf8(&due.key)
                     .ok()
                     .and_then(|text| text.parse().ok());
                 if let Some(epoch) = epoch {
+                    let item = ItemId::try_from(due.key.as_slice())?;
+                    let class = CLASS_BACKUP.parse().map_err(Error::unavailable)?;
+                    let target = DisposalTarget::new(due.tenant, class, item);
+                    let holds = self.hold_view(due.tenant).await?;
+                    if let Err(HoldError::Held(holds)) = holds.permit(&target, now) {
+                        let item = &target.id;
+                        return self.put_off(due, CLASS_BACKUP, item, &holds, now).await;
+                    }
                     let domain = Self::domain(due.tenant).map_err(Error::unavailable)?;
                     self.parts().backups.expire(&domain, epoch).await?;
                     add(&mut swept.epochs, 1);
@@ -261,6 +279,25 @@ impl Covenant {
             _ => return Err(Error::NotFound),
         }
         self.cancel_due(due.tenant, &due.kind, &due.key).await
+    }
+
+    /// Work that a hold forbids is looked at again a day later, for as long as the hold stands.
+    // clause: P-47
+    async fn put_off(
+        &self,
+        due: &Due,
+        kind: &'static str,
+        item: &ItemId,
+        holds: &[HoldId],
+        now: UtcDateTime,
+    ) -> Result<(), Error> {
+        self.tell_held(due.tenant, kind, item, holds).await?;
+        let due_at = now.saturating_add(HELD_RETRY);
+        let later = Due {
+            due_at,
+            ..due.clone()
+        };
+        self.put_due(&later).await
     }
 
     /// Tells the operator's log, once each time, that the clock is in doubt.

@@ -1,7 +1,8 @@
 //! Holds: what must not be disposed of, whatever the rules say, until somebody ends it. A hold
 //! serves one matter; an item may be under many, and is free when the last of them has ended.
 //!
-//! [`Hold`] is a plain fact, [`HoldView`] the facts that a decision looks at.
+//! [`Hold`] is a plain fact, [`HoldView`] the facts that a decision looks at, [`Holds`] where they
+//! are kept, [`HoldGuard`] what a deletion asks before every step that cannot be taken back.
 
 use std::collections::BTreeSet;
 
@@ -10,8 +11,18 @@ use time::UtcDateTime;
 
 use crate::{ClassId, Item, Matter, ReasonCode};
 
+pub mod event;
+mod memory;
+mod record;
+#[cfg(feature = "sql")]
+pub mod sql;
+mod store;
 mod view;
 
+pub use event::{HoldFact, HoldReplay};
+pub use memory::MemoryHolds;
+pub use record::{Asked, HoldBytesError, HoldRecord, HoldRefused, Merged, Release};
+pub use store::{DisposalTarget, HoldAct, HoldError, HoldGuard, Holds, Passed, Placed};
 pub use view::HoldView;
 
 /// Most items that one hold lists; a bound of ours, above which a hold is placed on a class.

@@ -35,8 +35,10 @@
 //! - `zones`: civil time zones by name.
 //! - `serde`: rule files in TOML and JSON, lists of items, and questions in JSON (`answer`).
 //! - `apply`: the traits that carry out disposals, and the byte scan of files.
-//! - `sqlite`, `postgres`: physical erasure on SQLite files and PostgreSQL servers, through `sql-store`.
-//! - `testing`: the suite of [`physical`] databases, and wrong ones to try it on.
+//! - `sql`: holds and ledgers in the database of the data, through `sql-store`.
+//! - `sqlite`, `postgres`: the same with a driver, and physical erasure on SQLite files and PostgreSQL
+//!   servers.
+//! - `testing`: the suites that implementors of [`Holds`] and of the traits of `physical` run.
 #![cfg_attr(doctest, doc = include_str!("../README.md"))]
 #![forbid(unsafe_code)]
 
@@ -92,7 +94,10 @@ pub use evaluate::Retention;
 pub use file::{
     FILE_LEN_BYTES_MAX, FileError, FileErrorKind, FileErrors, RULES_FORMAT, RULES_SCHEMA,
 };
-pub use hold::{HOLD_ITEMS_MAX, Hold, HoldMode, HoldScope, HoldView, ItemList, Later};
+pub use hold::{
+    DisposalTarget, HOLD_ITEMS_MAX, Hold, HoldAct, HoldError, HoldGuard, HoldMode, HoldRecord,
+    HoldRefused, HoldScope, HoldView, Holds, ItemList, Later, MemoryHolds, Passed, Placed, Release,
+};
 pub use item::{Item, Moment, STORE_MAIN};
 #[cfg(feature = "serde")]
 pub use items::{ITEMS_FORMAT, ITEMS_LEN_BYTES_MAX, Items, OwnedItem};
@@ -108,7 +113,7 @@ pub use name::{
 pub use part::{DisposalPart, KeyLine, KeyState, LineState, PartItem, Remain, StoreLine};
 #[cfg(feature = "sqlite")]
 pub use physical::sqlite::SqliteFlush;
-pub use plan::{Plan, PlanContext, PlanItem, plan};
+pub use plan::{Plan, PlanBytesError, PlanContext, PlanItem, SweepMode, plan, sweep_mode};
 pub use probe::{InvertedProbe, PROBE_LEN_BYTES, Probe};
 pub use protocol::{Disposal, JournalError, ProtocolError, Step, StepOutcome};
 pub use residency::{Residency, Stay};

@@ -13,6 +13,10 @@ pub struct Limits {
     pub items_max: Option<u64>,
     /// Most bytes, by the sizes of the items.
     pub bytes_max: Option<u64>,
+    /// Most items of one tenant.
+    pub tenant_items_max: Option<u64>,
+    /// Most bytes of one tenant.
+    pub tenant_bytes_max: Option<u64>,
     /// Most items of a class in percent of all that are there, per tenant and in total.
     pub percent_max: Option<u8>,
 }
@@ -30,9 +34,14 @@ pub enum Refused {
     /// The rules are not those of the plan, or have no digest.
     #[error("the rules are not those that the plan was made under")]
     RulesMoved,
+    /// Holds of the tenant were placed, extended or released since the plan was made.
+    #[error("the holds of tenant {0} are not those that the plan was made under")]
+    HoldsMoved(TenantId),
     /// Too many items.
     #[error("the plan has {found} items, the limit is {max}")]
     Items {
+        /// Whose; `None` for all tenants together.
+        tenant: Option<TenantId>,
         /// In the plan.
         found: u64,
         /// The cap.
@@ -41,6 +50,8 @@ pub enum Refused {
     /// Too many bytes.
     #[error("the plan has {found} bytes, the limit is {max}")]
     Bytes {
+        /// Whose; `None` for all tenants together.
+        tenant: Option<TenantId>,
         /// In the plan.
         found: u64,
         /// The cap.
@@ -74,26 +85,40 @@ impl Limits {
         let Self {
             items_max,
             bytes_max,
+            tenant_items_max,
+            tenant_bytes_max,
             percent_max,
         } = *self;
-        let items = u64::try_from(plan.items().len()).unwrap_or(u64::MAX);
-        if let Some(max) = items_max.filter(|max| items > *max) {
-            return Err(Refused::Items { found: items, max });
+        // All together first, then each tenant.
+        let mut sums: BTreeMap<Option<TenantId>, (u64, u64)> = BTreeMap::new();
+        for item in plan.items() {
+            for tenant in [None, Some(item.tenant)] {
+                let (items, bytes) = sums.entry(tenant).or_default();
+                *items = items.saturating_add(1);
+                *bytes = bytes.saturating_add(item.bytes);
+            }
         }
-        let bytes = plan
-            .items()
-            .iter()
-            .fold(0_u64, |sum, item| sum.saturating_add(item.bytes));
-        if let Some(max) = bytes_max.filter(|max| bytes > *max) {
-            return Err(Refused::Bytes { found: bytes, max });
+        for (tenant, (items, bytes)) in sums {
+            let (items_max, bytes_max) = match tenant {
+                None => (items_max, bytes_max),
+                Some(_) => (tenant_items_max, tenant_bytes_max),
+            };
+            if let Some(max) = items_max.filter(|max| items > *max) {
+                let found = items;
+                return Err(Refused::Items { tenant, found, max });
+            }
+            if let Some(max) = bytes_max.filter(|max| bytes > *max) {
+                let found = bytes;
+                return Err(Refused::Bytes { tenant, found, max });
+            }
         }
         percent_max.map_or(Ok(()), |percent| check_percent(plan, population, percent))
     }
 }
 
 impl Plan {
-    /// Whether the plan may be carried out: it is the approved one, the rules are still the same,
-    /// and no limit is exceeded.
+    /// Whether the plan may be carried out: it is the approved one, the rules and the holds of every
+    /// tenant are still the same, and no limit is exceeded. `holds` are those of now.
     ///
     /// # Errors
     /// [`Refused`]; nothing may be done then.
@@ -102,6 +127,7 @@ impl Plan {
         &self,
         approved: &covenant_core::digest::Digest,
         rules: &dyn crate::Retention,
+        holds: &crate::HoldView,
         limits: &Limits,
         population: &Population,
     ) -> Result<(), Refused> {
@@ -110,6 +136,11 @@ impl Plan {
         }
         if self.rules().is_none() || self.rules() != rules.digest() {
             return Err(Refused::RulesMoved);
+        }
+        let moved = self.tenants().iter();
+        let mut moved = moved.filter(|(tenant, seen)| holds.generation(**tenant) != **seen);
+        if let Some((tenant, _)) = moved.next() {
+            return Err(Refused::HoldsMoved(*tenant));
         }
         limits.check(self, population)
     }

@@ -1,14 +1,19 @@
 //! What a sweep would dispose of, in one canonical text that a person or a limit can approve.
 #![deny(clippy::arithmetic_side_effects)]
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use covenant_core::digest::Digest;
 use covenant_core::{ItemId, TenantId, canon};
 use time::UtcDateTime;
 
 use crate::rule::Method;
-use crate::{Effect, Item, KeepUntil, RuleId, RuleSet, StoreName, Verdict};
+use crate::{Effect, HoldView, Item, KeepUntil, Retention, RuleId, RuleSet, StoreName, Verdict};
+
+/// Opens the bytes of a plan.
+const FORMAT: &str = "covenant/plan/v1";
+/// Longest name of a store or class in a plan: as long as rules allow.
+const NAME_MAX: usize = crate::NAME_LEN_BYTES_MAX;
 
 /// What a plan is made under.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -18,8 +23,9 @@ pub struct PlanContext {
     pub rules: Option<Digest>,
     /// How the bytes of each store are removed; a store that is not here is deleted from.
     pub methods: BTreeMap<StoreName, Method>,
-    /// Tenants that were looked at, whether or not anything of them goes.
-    pub tenants: BTreeSet<TenantId>,
+    /// Tenants that were looked at, whether or not anything of them goes, and the generation of the
+    /// holds that were looked at with them.
+    pub tenants: BTreeMap<TenantId, u64>,
 }
 
 impl PlanContext {
@@ -30,14 +36,14 @@ impl PlanContext {
         Self {
             rules: rules.rules_digest(),
             methods,
-            tenants: BTreeSet::new(),
+            tenants: BTreeMap::new(),
         }
     }
 
-    /// Adds a tenant that was looked at.
+    /// Adds a tenant that was looked at, under the holds of this view.
     #[must_use]
-    pub fn with_tenant(mut self, tenant: TenantId) -> Self {
-        self.tenants.insert(tenant);
+    pub fn with_tenant(mut self, tenant: TenantId, holds: &HoldView) -> Self {
+        self.tenants.insert(tenant, holds.generation(tenant));
         self
     }
 }
@@ -70,11 +76,42 @@ pub struct PlanItem {
 pub struct Plan {
     made_at: UtcDateTime,
     rules: Option<Digest>,
-    tenants: BTreeSet<TenantId>,
+    tenants: BTreeMap<TenantId, u64>,
     items: Vec<PlanItem>,
 }
 
-/// Picks what goes now among what was found, by each verdict's [`Verdict::disposes`].
+/// Bytes are not those of a plan.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("the bytes are not those of a plan")]
+pub struct PlanBytesError;
+
+/// What a sweep may do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[expect(
+    clippy::exhaustive_enums,
+    reason = "a sweep plans, or it plans and applies"
+)]
+pub enum SweepMode {
+    /// Plan, show, and remember the rules: nothing goes.
+    PlanOnly,
+    /// Plan, and apply what the limits allow.
+    Apply,
+}
+
+/// What the next sweep may do: the first one after the rules changed, or after sweeping was enabled,
+/// only plans. `planned` is the digest of the rules that the last sweep planned under; `None` before
+/// the first.
+#[must_use]
+pub fn sweep_mode(planned: Option<&Digest>, rules: &dyn Retention) -> SweepMode {
+    match (planned, rules.digest()) {
+        (Some(planned), Some(now)) if *planned == now => SweepMode::Apply,
+        _ => SweepMode::PlanOnly,
+    }
+}
+
+/// Picks what goes now among what was found, by each verdict's [`Verdict::disposes`]. A tenant that
+/// the context does not name counts as looked at without its holds: if it has any, the plan is
+/// refused.
 #[must_use]
 pub fn plan(found: &[(Item<'_>, Verdict)], made_at: UtcDateTime, context: &PlanContext) -> Plan {
     let PlanContext {
@@ -83,7 +120,9 @@ pub fn plan(found: &[(Item<'_>, Verdict)], made_at: UtcDateTime, context: &PlanC
         tenants,
     } = context;
     let mut tenants = tenants.clone();
-    tenants.extend(found.iter().map(|(item, _)| item.tenant));
+    for (item, _) in found {
+        tenants.entry(item.tenant).or_insert(0);
+    }
     let mut items: Vec<PlanItem> = found
         .iter()
         .filter(|(_, verdict)| verdict.disposes())
@@ -112,9 +151,7 @@ pub fn plan(found: &[(Item<'_>, Verdict)], made_at: UtcDateTime, context: &PlanC
         })
         .collect();
     items.sort_unstable();
-    items.dedup_by(|a, b| {
-        (&a.tenant, &a.store, &a.class, &a.id) == (&b.tenant, &b.store, &b.class, &b.id)
-    });
+    items.dedup_by(|a, b| place(a) == place(b));
     Plan {
         made_at,
         rules: *rules,
@@ -136,9 +173,9 @@ impl Plan {
         self.rules
     }
 
-    /// Tenants that were looked at.
+    /// Tenants that were looked at, and the generation of their holds then.
     #[must_use]
-    pub const fn tenants(&self) -> &BTreeSet<TenantId> {
+    pub const fn tenants(&self) -> &BTreeMap<TenantId, u64> {
         &self.tenants
     }
 
@@ -148,7 +185,24 @@ impl Plan {
         &self.items
     }
 
-    /// The canonical bytes, version 0: `FORMAT.md`, "Plan".
+    /// Reads the bytes of a plan.
+    ///
+    /// # Errors
+    /// [`PlanBytesError`] for bytes that [`Plan::bytes`] did not write.
+    pub fn from_bytes(bytes: &[u8]) -> Result<Self, PlanBytesError> {
+        let plan = decode(bytes).ok_or(PlanBytesError)?;
+        let sorted = plan.items.windows(2).all(|pair| match pair {
+            [a, b] => place(a) < place(b),
+            _ => true,
+        });
+        if sorted && plan.bytes() == bytes {
+            Ok(plan)
+        } else {
+            Err(PlanBytesError)
+        }
+    }
+
+    /// The canonical bytes, version 1: `FORMAT.md`, "Plan".
     #[must_use]
     pub fn bytes(&self) -> Vec<u8> {
         let Self {
@@ -158,12 +212,12 @@ impl Plan {
             items,
         } = self;
         let mut w = canon::Writer::new();
-        w.text("covenant/plan/v0")
+        w.text(FORMAT)
             .instant(*made_at)
             .fixed(rules.map_or([0; 32], |rules| *rules.as_bytes()).as_slice());
         w.u32(count(tenants.len()));
-        for tenant in tenants {
-            w.fixed(tenant.as_bytes());
+        for (tenant, generation) in tenants {
+            w.fixed(tenant.as_bytes()).u64(*generation);
         }
         w.u32(count(items.len()));
         for item in items {
@@ -200,6 +254,63 @@ impl Plan {
     pub fn hash(&self) -> Digest {
         Digest::of(&self.bytes())
     }
+}
+
+/// What a plan is sorted by, and names once.
+fn place(item: &PlanItem) -> (&TenantId, &str, &str, &ItemId) {
+    (&item.tenant, &item.store, &item.class, &item.id)
+}
+
+fn decode(bytes: &[u8]) -> Option<Plan> {
+    let mut r = canon::Reader::new(bytes);
+    if r.text(64).ok()? != FORMAT {
+        return None;
+    }
+    let made_at = r.instant().ok()?;
+    let rules = Digest::from_bytes(r.array().ok()?);
+    let mut tenants = BTreeMap::new();
+    for _ in 0..r.u32().ok()? {
+        let tenant = TenantId::from_bytes(r.array().ok()?);
+        tenants.insert(tenant, r.u64().ok()?);
+    }
+    let mut items = Vec::new();
+    for _ in 0..r.u32().ok()? {
+        items.push(decode_item(&mut r)?);
+    }
+    r.end().ok()?;
+    Some(Plan {
+        made_at,
+        rules: (*rules.as_bytes() != [0; 32]).then_some(rules),
+        tenants,
+        items,
+    })
+}
+
+fn decode_item(r: &mut canon::Reader<'_>) -> Option<PlanItem> {
+    let tenant = TenantId::from_bytes(r.array().ok()?);
+    let store = r.text(NAME_MAX).ok()?.to_owned();
+    let class = r.text(NAME_MAX).ok()?.to_owned();
+    let id = ItemId::try_from(r.bytes(64).ok()?).ok()?;
+    let bytes = r.u64().ok()?;
+    let method = r.u8().ok()?;
+    let methods = [Method::Delete, Method::ClearFields, Method::DestroyKey];
+    let method = methods.into_iter().find(|known| known.byte() == method)?;
+    let (keep_until, gone_by) = (r.i64().ok()?, r.i64().ok()?);
+    let mut rules = Vec::new();
+    for _ in 0..r.u32().ok()? {
+        rules.push(r.text(NAME_MAX).ok()?.parse().ok()?);
+    }
+    Some(PlanItem {
+        tenant,
+        store,
+        class,
+        id,
+        bytes,
+        method,
+        keep_until,
+        gone_by,
+        rules,
+    })
 }
 
 /// Whole seconds since 1970, rounded up.

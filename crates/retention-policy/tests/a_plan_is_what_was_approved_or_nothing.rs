@@ -8,7 +8,7 @@ mod cases {
     use covenant_core::{ItemId, TenantId};
     use retention_policy::{
         HoldView, Item, Limits, Method, Moment, Occurrence, Plan, PlanContext, Population, Refused,
-        Retention, RuleSet, Rules, Verdict, plan,
+        Retention, RuleSet, Rules, SweepMode, Verdict, plan, sweep_mode,
     };
     use time::{Duration, UtcDateTime};
 
@@ -42,7 +42,7 @@ mod cases {
         bytes: u64,
         deleted: UtcDateTime,
         period: &'static str,
-        looked_at: Option<TenantId>,
+        looked_at: Option<(TenantId, u64)>,
     }
 
     impl Case {
@@ -110,7 +110,12 @@ mod cases {
                 ..base.clone()
             },
             Case {
-                looked_at: Some(tenant(3)),
+                looked_at: Some((tenant(3), 0)),
+                ..base.clone()
+            },
+            // the generation of the holds of the tenant whose item it is
+            Case {
+                looked_at: Some((tenant(1), 1)),
                 ..base.clone()
             },
         ];
@@ -207,11 +212,12 @@ mod cases {
         let keep = 11 * 86_400_i64;
         let gone = 30 * 86_400 + 25 * 3_600_i64;
         let expect = [
-            text("covenant/plan/v0"),
+            text("covenant/plan/v1"),
             9_000_000_i64.to_be_bytes().to_vec(),
             rules("P10D").digest().unwrap().as_bytes().to_vec(),
             1_u32.to_be_bytes().to_vec(),
             vec![1; 16],
+            0_u64.to_be_bytes().to_vec(),
             1_u32.to_be_bytes().to_vec(),
             vec![1; 16],
             text("rows"),
@@ -255,7 +261,8 @@ mod cases {
         );
         let there = Population::from([((tenant(1), "record".to_owned()), 100)]);
         let free = Limits::default();
-        let admit = |limits: Limits| made.admit(&made.hash(), &rules_now, &limits, &there);
+        let none = HoldView::none();
+        let admit = |limits: Limits| made.admit(&made.hash(), &rules_now, &none, &limits, &there);
         assert_eq!(admit(free), Ok(()));
 
         let (_, _, more) = found(11);
@@ -264,9 +271,9 @@ mod cases {
             at(9_000_000),
             &PlanContext::of(&rules_now),
         );
-        let refused = made.admit(&other.hash(), &rules_now, &free, &there);
+        let refused = made.admit(&other.hash(), &rules_now, &none, &free, &there);
         assert_eq!(refused, Err(Refused::HashMoved));
-        let refused = made.admit(&made.hash(), &rules("P11D"), &free, &there);
+        let refused = made.admit(&made.hash(), &rules("P11D"), &none, &free, &there);
         assert_eq!(refused, Err(Refused::RulesMoved));
 
         assert_eq!(
@@ -280,7 +287,14 @@ mod cases {
             items_max: Some(9),
             ..free
         });
-        assert_eq!(refused, Err(Refused::Items { found: 10, max: 9 }));
+        assert_eq!(
+            refused,
+            Err(Refused::Items {
+                tenant: None,
+                found: 10,
+                max: 9
+            })
+        );
         assert_eq!(
             admit(Limits {
                 bytes_max: Some(1_000),
@@ -295,6 +309,7 @@ mod cases {
         assert_eq!(
             refused,
             Err(Refused::Bytes {
+                tenant: None,
                 found: 1_000,
                 max: 999
             })
@@ -322,6 +337,7 @@ mod cases {
         let unknown = made.admit(
             &made.hash(),
             &rules_now,
+            &none,
             &Limits {
                 percent_max: Some(100),
                 ..free
@@ -354,5 +370,84 @@ mod cases {
             limits.check(&made, &there),
             Err(Refused::Percent { tenant: Some(owner), .. }) if owner == tenant(1)
         ));
+    }
+
+    #[test]
+    fn a_hold_that_moved_refuses_the_plan() {
+        let (rules, events, n) = found(2);
+        let held = |generation| HoldView::of(tenant(1), generation, []);
+        let context = PlanContext::of(&rules).with_tenant(tenant(1), &held(7));
+        let made = plan(&judged(&rules, &events, 0..n), at(9_000_000), &context);
+        let admit = |plan: &Plan, holds: &HoldView| {
+            let (free, nobody) = (Limits::default(), Population::new());
+            plan.admit(&plan.hash(), &rules, holds, &free, &nobody)
+        };
+        assert_eq!(admit(&made, &held(7)), Ok(()));
+        for moved in [held(8), held(6), HoldView::none()] {
+            let refused = admit(&made, &moved);
+            assert_eq!(refused, Err(Refused::HoldsMoved(tenant(1))));
+        }
+        // holds that were never looked at
+        let context = PlanContext::of(&rules);
+        let blind = plan(&judged(&rules, &events, 0..n), at(9_000_000), &context);
+        assert_eq!(admit(&blind, &held(1)), Err(Refused::HoldsMoved(tenant(1))));
+    }
+
+    #[test]
+    fn each_tenant_has_limits_of_its_own() {
+        let (rules, events, n) = found(4);
+        let mut all = judged(&rules, &events, 0..n);
+        for (item, _) in all.iter_mut().skip(1) {
+            item.tenant = tenant(2);
+        }
+        let made = plan(&all, at(9_000_000), &PlanContext::of(&rules));
+        let check = |limits: Limits| limits.check(&made, &Population::new());
+        let items = |max| Limits {
+            tenant_items_max: Some(max),
+            ..Limits::default()
+        };
+        assert_eq!(check(items(3)), Ok(()));
+        let expect = Refused::Items {
+            tenant: Some(tenant(2)),
+            found: 3,
+            max: 2,
+        };
+        assert_eq!(check(items(2)), Err(expect));
+        let bytes = |max| Limits {
+            tenant_bytes_max: Some(max),
+            ..Limits::default()
+        };
+        assert_eq!(check(bytes(300)), Ok(()));
+        assert!(matches!(
+            check(bytes(299)),
+            Err(Refused::Bytes { tenant: Some(owner), found: 300, .. }) if owner == tenant(2)
+        ));
+    }
+
+    #[test]
+    fn the_first_sweep_under_other_rules_only_plans() {
+        let (old, new) = (rules("P10D"), rules("P11D"));
+        assert_eq!(sweep_mode(None, &old), SweepMode::PlanOnly);
+        let planned = old.digest();
+        assert_eq!(sweep_mode(planned.as_ref(), &old), SweepMode::Apply);
+        assert_eq!(sweep_mode(planned.as_ref(), &new), SweepMode::PlanOnly);
+    }
+
+    #[test]
+    fn bytes_of_a_plan_come_back_and_nothing_else_does() {
+        let (rules, events, n) = found(5);
+        let held = HoldView::of(tenant(1), 3, []);
+        let context = PlanContext::of(&rules).with_tenant(tenant(1), &held);
+        let made = plan(&judged(&rules, &events, 0..n), at(9_000_000), &context);
+        let bytes = made.bytes();
+        assert_eq!(Plan::from_bytes(&bytes), Ok(made));
+        for at in 0..bytes.len() {
+            assert!(Plan::from_bytes(&bytes[..at]).is_err(), "{at}");
+            let mut bad = bytes.clone();
+            bad[at] ^= 0x40;
+            if let Ok(other) = Plan::from_bytes(&bad) {
+                assert_eq!(other.bytes(), bad, "{at}");
+            }
+        }
     }
 }

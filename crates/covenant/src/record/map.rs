@@ -91,7 +91,13 @@ pub(crate) const WATCHED: &[Watched] = &[
 ];
 
 /// Tables of ours that hold no business rows.
-pub(crate) const EXEMPT: &[&str] = &["purge", "covenant_identity"];
+pub(crate) const EXEMPT: &[&str] = &[
+    "purge",
+    "covenant_identity",
+    "hold",
+    "hold_generation",
+    "hold_passed",
+];
 
 /// The place of a record's body.
 ///

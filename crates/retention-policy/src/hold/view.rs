@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use covenant_core::{HoldId, TenantId};
 use time::UtcDateTime;
 
-use super::Hold;
+use super::{DisposalTarget, Hold, HoldError};
 use crate::Item;
 
 /// Holds of one or more tenants, and the generation of each tenant's holds, which moves with every
@@ -59,6 +59,20 @@ impl HoldView {
     pub fn holds(&self, tenant: TenantId) -> impl Iterator<Item = &Hold> {
         let seen = self.tenants.get(&tenant).into_iter();
         seen.flat_map(|seen| seen.holds.values())
+    }
+
+    /// Whether nothing holds what is to be disposed of at the instant.
+    ///
+    /// # Errors
+    /// [`HoldError::Held`], naming every hold.
+    pub fn permit(&self, target: &DisposalTarget, now: UtcDateTime) -> Result<(), HoldError> {
+        let item = target.item();
+        let held: Vec<HoldId> = self.matching(&item, now).map(|hold| hold.id).collect();
+        if held.is_empty() {
+            Ok(())
+        } else {
+            Err(HoldError::Held(held))
+        }
     }
 
     /// The holds that cover the item and have not ended at the instant, in order of their ids.

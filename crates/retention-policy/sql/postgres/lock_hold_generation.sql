@@ -1,0 +1,4 @@
+SELECT generation
+FROM hold_generation
+WHERE tenant = $1
+FOR UPDATE

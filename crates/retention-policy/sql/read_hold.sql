@@ -1,0 +1,3 @@
+SELECT body, asked_by, asked_at, released_at
+FROM hold
+WHERE tenant = $1 AND id = $2

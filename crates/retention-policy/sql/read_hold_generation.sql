@@ -1,0 +1,3 @@
+SELECT generation
+FROM hold_generation
+WHERE tenant = $1

@@ -46,7 +46,7 @@
 //! - `pkcs11`: KEKs that never leave a PKCS#11 module (on Unix).
 //! - `testing`: suites for implementors of [`store::KeyStore`], [`backend::KekBackend`] and
 //!   [`escrow::Escrow`], unsound ones that a suite must find, and the adversary's view of the keys.
-//! - `token`: sealed fields are found by their value.
+//! - `token`: sealed fields are found by their value; with `sqlite` or `postgres` in a table beside them.
 //! - `transit`: TLS 1.2 and 1.3 for servers and clients, and a probe (P-09, P-10, P-11, Q-12, R-10).
 #![forbid(unsafe_code)]
 

@@ -8,6 +8,8 @@ mod escrow_suite;
 mod faults;
 mod sabotage;
 mod store_suite;
+#[cfg(feature = "token")]
+mod token_suite;
 #[cfg(feature = "transit")]
 pub mod transit;
 
@@ -19,6 +21,8 @@ pub use sabotage::{
     BackendFlaw, EscrowFlaw, StoreFlaw, UnsoundBackend, UnsoundEscrow, UnsoundStore,
 };
 pub use store_suite::{restore_suite, store_suite};
+#[cfg(feature = "token")]
+pub use token_suite::token_suite;
 
 /// An implementation broke a sentence of its contract.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

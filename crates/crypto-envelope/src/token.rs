@@ -8,19 +8,25 @@
 //! rows still lack a token.
 
 mod normalise;
+#[cfg(any(feature = "sqlite", feature = "postgres"))]
+mod sql;
 mod table;
 
 use std::fmt;
 
 use covenant_core::sealer::Purpose;
-use covenant_core::{ItemId, KeyId, TenantId, canon};
+use covenant_core::{ItemId, KeyId, Owner, TenantId, canon};
 use ring::hmac;
 
 use crate::error::KeyError;
+use crate::keys::Keys;
+use crate::record::RootState;
 use crate::unlocked::Unlocked;
 
 pub use normalise::{LastCount, Normaliser, NormaliserError};
-pub use table::{Filled, MemoryTable, TableError, TableFuture, TokenTable};
+#[cfg(any(feature = "sqlite", feature = "postgres"))]
+pub use sql::{MIGRATIONS, SqlTable};
+pub use table::{Claimed, Filled, MemoryTable, TableError, TableFuture, TokenTable};
 
 /// First byte of a token: its format version.
 pub const TOKEN_VERSION: u8 = 1;
@@ -48,6 +54,9 @@ pub enum TokenError {
     /// The root is not one of an index, or of another tenant than the index.
     #[error("the root does not serve this index")]
     OtherRoot,
+    /// More than two versions of the root live: end the rotation from this one first.
+    #[error("the rotation of the index from version {0} has not ended")]
+    Unfinished(KeyId),
     /// The root of the index cannot be used.
     #[error("the key of the index cannot be used")]
     Key(#[from] KeyError),
@@ -64,6 +73,11 @@ pub enum TokenError {
 pub struct Token([u8; TOKEN_LEN_BYTES]);
 
 impl Token {
+    #[cfg(feature = "testing")]
+    pub(crate) const fn of(bytes: [u8; TOKEN_LEN_BYTES]) -> Self {
+        Self(bytes)
+    }
+
     /// The 49 bytes.
     #[must_use]
     pub const fn as_bytes(&self) -> &[u8; TOKEN_LEN_BYTES] {
@@ -130,6 +144,35 @@ pub struct Index {
 }
 
 impl Index {
+    /// The index of a field with the versions of its owner's root that live: of a tenant, or of the
+    /// platform for an index that no tenant has. While its root is rotated both versions are written
+    /// and looked for; once [`Index::rotated`] has dropped the tokens of the old one,
+    /// [`Keys::retire`] takes that out of life, and the index has one version again.
+    ///
+    /// # Errors
+    /// [`TokenError::OtherRoot`] for another owner, [`TokenError::Unfinished`], [`TokenError::Key`] as
+    /// [`Keys::unlock`].
+    pub async fn of(keys: &Keys, owner: Owner, field: Field) -> Result<Self, TokenError> {
+        let purpose = match owner {
+            Owner::Platform(_) => Purpose::Platform,
+            _ => Purpose::Index,
+        };
+        let newest = keys.unlock(owner, purpose).await?;
+        let versions = keys.versions(owner, purpose).await?;
+        let old = versions
+            .iter()
+            .filter(|version| version.state == RootState::DecryptOnly);
+        let old: Vec<_> = old.map(|version| version.id).collect();
+        match old.as_slice() {
+            [] => Self::new(field, newest),
+            [old] => {
+                let old = keys.unlock_version(*old, owner, purpose).await?;
+                Self::new(field, old)?.rotating(newest)
+            }
+            [oldest, ..] => Err(TokenError::Unfinished(*oldest)),
+        }
+    }
+
     /// An index under one version of its root.
     ///
     /// # Errors
@@ -191,6 +234,20 @@ impl Index {
     ) -> Result<(), TokenError> {
         let tokens = self.tokens(value)?;
         Ok(table.put(row, &tokens).await?)
+    }
+
+    /// The same for a value that no other row may have, under any version that lives.
+    ///
+    /// # Errors
+    /// As [`Index::put`].
+    pub async fn claim(
+        &self,
+        table: &dyn TokenTable,
+        row: &ItemId,
+        value: &str,
+    ) -> Result<Claimed, TokenError> {
+        let tokens = self.tokens(value)?;
+        Ok(table.claim(row, &tokens).await?)
     }
 
     /// Rows that may have the value, ordered and each once. Open each, and compare.
@@ -282,8 +339,6 @@ impl fmt::Debug for Index {
 
 /// Whether a root is the index's: the tenant's own for tokens, or the platform's.
 fn serves(field: &Field, root: &Unlocked) -> Result<(), TokenError> {
-    use covenant_core::Owner;
-
     let fits = match (field.tenant, root.owner(), root.purpose()) {
         (Some(tenant), Owner::Tenant(owner), Purpose::Index) => tenant == owner,
         (None, Owner::Platform(_), Purpose::Platform) => true,

@@ -34,10 +34,22 @@ pub enum Filled {
     Not,
 }
 
+/// What became of a row whose value no other may have.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[expect(clippy::exhaustive_enums, reason = "it has it or another does")]
+pub enum Claimed {
+    /// It has the value now.
+    Now,
+    /// Another row has it, and nothing was changed.
+    Taken,
+}
+
 /// Which row of one index has which tokens: columns (tenant, index, token, row).
 ///
 /// # Contract
-/// `put` replaces all tokens of the row, in one step; with none it forgets the row. `find` gives the
+/// `put` replaces all tokens of the row, in one step; with none it forgets the row. `claim` does the
+/// same unless another row has any of the tokens, also when both are written at once: of an index
+/// either all rows are claimed or all are put. `find` gives the
 /// rows that have any of the tokens, ordered and each once. `fill` adds tokens to a row that has the
 /// first of them, and does nothing to any other, in one step. `lacking` gives rows that have tokens,
 /// but none of this version, ordered, at most so many, and only those after the one given. `drop_version` removes every token of a version.
@@ -47,10 +59,13 @@ pub enum Filled {
 /// [`TableError`]; a failed call changed nothing and may be repeated.
 ///
 /// # Implementing
-/// [`MemoryTable`] is the model: do what it does.
+/// [`MemoryTable`] is the model: do what it does. `testing::token_suite` (feature `testing`) compares
+/// with it.
 pub trait TokenTable: Debug + Send + Sync {
     /// Replaces the tokens of a row.
     fn put<'a>(&'a self, row: &'a ItemId, tokens: &'a [Token]) -> TableFuture<'a, ()>;
+    /// Replaces the tokens of a row, unless another row has one of them.
+    fn claim<'a>(&'a self, row: &'a ItemId, tokens: &'a [Token]) -> TableFuture<'a, Claimed>;
     /// The rows that have any of the tokens.
     fn find<'a>(&'a self, tokens: &'a [Token]) -> TableFuture<'a, Vec<ItemId>>;
     /// Adds tokens to a row that has the first of them.
@@ -82,15 +97,32 @@ impl MemoryTable {
     }
 }
 
+fn replace(rows: &mut BTreeMap<ItemId, BTreeSet<Token>>, row: &ItemId, tokens: &[Token]) {
+    if tokens.is_empty() {
+        rows.remove(row);
+    } else {
+        rows.insert(row.clone(), tokens.iter().copied().collect());
+    }
+}
+
 impl TokenTable for MemoryTable {
     fn put<'a>(&'a self, row: &'a ItemId, tokens: &'a [Token]) -> TableFuture<'a, ()> {
-        let mut rows = self.rows();
-        if tokens.is_empty() {
-            rows.remove(row);
-        } else {
-            rows.insert(row.clone(), tokens.iter().copied().collect());
-        }
+        replace(&mut self.rows(), row, tokens);
         Box::pin(std::future::ready(Ok(())))
+    }
+
+    fn claim<'a>(&'a self, row: &'a ItemId, tokens: &'a [Token]) -> TableFuture<'a, Claimed> {
+        let mut rows = self.rows();
+        let taken = rows
+            .iter()
+            .any(|(other, has)| other != row && tokens.iter().any(|token| has.contains(token)));
+        let claimed = if taken {
+            Claimed::Taken
+        } else {
+            replace(&mut rows, row, tokens);
+            Claimed::Now
+        };
+        Box::pin(std::future::ready(Ok(claimed)))
     }
 
     fn find<'a>(&'a self, tokens: &'a [Token]) -> TableFuture<'a, Vec<ItemId>> {

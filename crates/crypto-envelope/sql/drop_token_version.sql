@@ -1,0 +1,1 @@
+DELETE FROM token WHERE tenant = $1 AND field = $2 AND version = $3

@@ -1,0 +1,1 @@
+SELECT item FROM token WHERE tenant = $1 AND field = $2 AND token IN ($3, $4) AND item <> $5 LIMIT 1

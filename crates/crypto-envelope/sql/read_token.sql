@@ -1,0 +1,1 @@
+SELECT sole FROM token WHERE tenant = $1 AND field = $2 AND item = $3 AND token = $4

@@ -53,6 +53,12 @@ impl std::str::FromStr for ServiceHost {
 }
 
 impl ServiceHost {
+    /// The name.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
     /// Origin of a log's checkpoints, and name of the key that signs them: no tenant's name in it.
     #[must_use]
     pub fn origin(&self, log: LogId) -> String {

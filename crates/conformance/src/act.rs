@@ -12,8 +12,10 @@ use time::UtcDateTime;
 use crate::canary::{Canary, Salt};
 
 mod keys;
+mod people;
 
 pub use keys::{KeyRole, KeySeen, KeyStanding, KeyUse, KeyVerb};
+pub use people::{Certified, Person};
 
 /// A tenant, by the scenario's own number.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -233,6 +235,16 @@ acts! {
         /// The tenant.
         tenant: Tenant,
     },
+    /// Purges by hand, before the floor of the bin ends. Answer: [`Seen::Certified`]; somebody who
+    /// may not, or a record that is not in the bin, is [`crate::Refusal::Denied`].
+    PurgeByHand {
+        /// The tenant.
+        tenant: Tenant,
+        /// The record; the whole bin when there is none.
+        record: Option<Record>,
+        /// Who orders it.
+        by: Person,
+    },
     /// Deletes the tenant's whole database as its administrator. Answer: [`Seen::Done`].
     DeleteDatabase {
         /// The tenant.
@@ -271,6 +283,15 @@ acts! {
         snapshot: SnapshotId,
         /// With which keys.
         keys: KeysAtHand,
+    },
+    /// Restores a backup as [`Act::RestoreSnapshot`] does, with all keys, on a copy of the whole system
+    /// in which the audit log is as it was when the backup was made. The system itself stays as it is.
+    /// Answer: [`Seen::Restored`]; one that is refused is [`crate::Refusal::Denied`].
+    RestoreBehindLog {
+        /// The tenant.
+        tenant: Tenant,
+        /// The backup, made by [`Act::BackUp`].
+        snapshot: SnapshotId,
     },
     /// Sets how often the subject backs up by itself. Answer: [`Seen::Done`].
     SetCadence {
@@ -366,6 +387,8 @@ pub enum Seen {
     Records(BTreeSet<Record>),
     /// The deleted records of a churned database, as one canary that has all their salts.
     Churned(Canary),
+    /// Something was disposed of, and a certificate of it was issued.
+    Certified(Certified),
     /// A backup was completed.
     Snapshot(SnapshotSeen),
     /// Completed backups, oldest first.

@@ -29,6 +29,9 @@ pub struct Figures {
     pub count: Option<u64>,
     /// The words of a closed list.
     pub tokens: BTreeSet<String>,
+    /// A period that the clause declares beside its bound, with its name; `None` where the scenario
+    /// reads none.
+    pub declared: Option<(&'static str, Period)>,
     /// How periods are read.
     pub reading: Reading,
     /// The document's civil zone: the first that it names.
@@ -53,6 +56,8 @@ pub enum Read {
     Count,
     /// One word of a list.
     Word(String),
+    /// A declared figure, by its name.
+    Declared(String),
 }
 
 /// What a scenario is told, and which of it it read: a figure that nobody reads is proven by
@@ -137,6 +142,18 @@ impl Brief {
             Err(BriefError::Missing(_)) => Ok(from),
             other => other,
         }
+    }
+
+    /// The instant by which it must have happened as the clause declares beside its bound: the
+    /// earliest reading.
+    ///
+    /// # Errors
+    /// [`BriefError`] when nothing is declared, or it ends outside the calendar.
+    pub fn declared(&self, from: UtcDateTime) -> Result<UtcDateTime, BriefError> {
+        let declared = self.figures.declared.as_ref();
+        let (name, period) = declared.ok_or(BriefError::Missing("declared period"))?;
+        self.note([Read::Declared((*name).to_owned())]);
+        Ok(period.resolve(from, &self.figures.reading)?.earliest)
     }
 
     /// The count.

@@ -4,7 +4,9 @@
 mod acts;
 mod front;
 mod keys;
+mod log;
 mod look;
+mod people;
 mod schema;
 mod trail;
 mod wraps;
@@ -133,6 +135,8 @@ struct Embedded {
     folder: TempDir,
     /// What somebody copied from the depot while it lay there.
     stolen: TempDir,
+    /// The store of the audit log as it was when each backup was made.
+    logs: TempDir,
 }
 
 impl Embedded {
@@ -177,6 +181,7 @@ impl Embedded {
             next_due: None,
             folder,
             stolen: tempfile::tempdir().map_err(not_started)?,
+            logs: tempfile::tempdir().map_err(not_started)?,
         })
     }
 

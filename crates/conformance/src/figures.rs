@@ -44,7 +44,8 @@ pub(crate) fn unread(clause: &Clause, read: &BTreeSet<Read>) -> Vec<String> {
     for (name, declared) in &clause.declared {
         let name = name.as_str();
         let counted = name == "count" && clause.figure.is_none() && read.contains(&Read::Count);
-        if !counted && !OF_THE_BOUND.contains(&name) {
+        let compared = counted || read.contains(&Read::Declared(name.to_owned()));
+        if !compared && !OF_THE_BOUND.contains(&name) {
             unread.push(format!("declared {name} {}", declared.value));
         }
     }

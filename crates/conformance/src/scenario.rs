@@ -12,8 +12,9 @@ use crate::stage::ScenarioFn;
 mod at_rest;
 mod audit;
 mod backup;
+mod backup_after;
 mod bin;
-
+mod bin_by_hand;
 mod database;
 mod key_access;
 mod key_life;
@@ -40,6 +41,8 @@ pub enum Shape {
     Count,
     /// Words of a closed list; those of all clauses of the document that bind the scenario.
     Words,
+    /// By a period that the clause declares beside its bound under this name.
+    Declared(&'static str),
 }
 
 impl Shape {
@@ -63,6 +66,10 @@ impl Shape {
             Self::Floor => min().map(drop),
             Self::Ceiling => max().map(drop),
             Self::Exact => min().and_then(|_| max()).map(drop),
+            Self::Declared(name) => {
+                let declared = figures.declared.as_ref();
+                declared.ok_or(BriefError::Missing(name)).map(drop)
+            }
             Self::Count => figures.count.ok_or(BriefError::Missing("count")).map(drop),
             Self::EveryNight | Self::State | Self::Words => Ok(()),
         }
@@ -105,11 +112,17 @@ pub const CATALOGUE: &[Scenario] = &[
     at_rest::ROWS,
     at_rest::SECOND_LAYER,
     audit::EVERY_CHANGE,
+    backup_after::DELETED_DATABASE_RESIDENCE,
     backup::EVERY_NIGHT,
     backup::MONTH_FLOOR,
+    backup_after::PURGED_RECORD_GONE,
     backup::SIX_MONTHS,
+    bin::INVISIBLE_AT_COMMIT,
+    bin_by_hand::ADMIN_ONLY,
+    bin_by_hand::BYTES,
     bin::PURGED_IN_TIME,
     bin::RESTORABLE_FOR_THE_WHOLE_FLOOR,
+    database::BYTES_ABSENT,
     database::DELETED_UNREADABLE,
     key_access::ADMIN_ONLY,
     key_life::DISABLE_WORKS,

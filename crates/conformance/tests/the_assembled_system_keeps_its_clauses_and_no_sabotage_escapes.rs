@@ -27,7 +27,9 @@ fn all_kept(outcome: &Outcome, clauses: &[&str]) -> BTreeSet<Sabotage> {
     let mut caught = BTreeSet::new();
     for verdict in outcome.verdicts() {
         let (id, notes) = (verdict.clause.id, &verdict.notes);
-        assert_eq!(verdict.status, Status::Kept, "{id}: {notes:?}");
+        // proven as the page says, or as a declared deviation does
+        let proven = [Status::Kept, Status::Superseded].contains(&verdict.status);
+        assert!(proven, "{id}: {} {notes:?}", verdict.status);
         let scenarios = verdict.technical.iter().flat_map(|part| &part.scenarios);
         for scenario in scenarios {
             assert!(scenario.checks > 0, "{id}: {}", scenario.id);
@@ -57,8 +59,8 @@ fn one_cheap_clause_of_each_document_is_kept_with_every_sabotage_caught() {
 #[test]
 fn each_sabotage_that_can_be_built_is_caught_by_a_scenario() {
     let clauses = [
-        "P-09", "P-11", "P-12", "P-14", "P-18", "P-51", "P-52", "P-58", "Q-12", "Q-13", "Q-16",
-        "Q-19", "R-11", "R-20", "R-22",
+        "P-09", "P-11", "P-12", "P-14", "P-18", "P-48", "P-49", "P-51", "P-52", "P-53", "P-58",
+        "P-59", "P-60", "Q-12", "Q-13", "Q-16", "Q-19", "R-11", "R-20", "R-22",
     ];
     let caught = all_kept(&run(&clauses).unwrap(), &clauses);
     let built: BTreeSet<Sabotage> = Sabotage::ALL

@@ -10,7 +10,7 @@ use audit_log::sequencer::Serves;
 use audit_log::store::AuditLog as _;
 use audit_log::store::sql::{Feed, SealedKeys, SqlLog};
 use audit_log::{ServiceHost, Sink, log_of};
-use backup_engine::{Backups, Engine, PromisedSchedule, Schedule};
+use backup_engine::{Backups, Engine, Gate, PromisedSchedule, Schedule};
 use covenant_core::sealer::Purpose;
 use covenant_core::{
     Clock, EventSink, Id, Owner, Random, RandomError, Region, Sealer, Secret, TenantId,
@@ -33,7 +33,7 @@ use uuid::Uuid;
 use crate::control::{self, Heads};
 use crate::error::{Error, StartError};
 use crate::hold::{HoldTables, SqlHoldTables};
-use crate::joints::{Wrap, Wraps, wrapped};
+use crate::joints::{Wrap, WrapEach, Wraps, wrapped};
 use crate::pending::Pending;
 use crate::profile::{CLASS_RECORD, Profile};
 use crate::record::{RecordTables, SqlTables};
@@ -100,6 +100,8 @@ pub(crate) struct Parts {
     pub(crate) class_record: ClassId,
     pub(crate) flush: Arc<dyn Flush>,
     pub(crate) backups: Arc<dyn Backups>,
+    /// Wraps the gate of each restore.
+    pub(crate) gate: Option<WrapEach<dyn Gate>>,
     pub(crate) schedule: Arc<dyn Schedule>,
     pub(crate) time: Mutex<TrustedTime>,
     /// Whether the log has been told that the clock is in doubt.
@@ -288,7 +290,8 @@ impl Covenant {
             control,
             registry,
             guard,
-            tenants: Arc::new(tenants),
+            tenants: wrapped(wraps.tenants, Arc::new(tenants)),
+            gate: wraps.gate,
             time: Mutex::new(time),
             doubt_told: AtomicBool::new(false),
             sweeping: tokio::sync::Mutex::default(),
@@ -550,7 +553,7 @@ async fn open_keys(
 }
 
 /// A key of the platform's own, for one use.
-async fn derived(keys: &Keys, info: &[u8]) -> Result<Secret<[u8; 32]>, StartError> {
+pub(crate) async fn derived(keys: &Keys, info: &[u8]) -> Result<Secret<[u8; 32]>, StartError> {
     let root = keys
         .unlock(Owner::Platform(PLATFORM), Purpose::Platform)
         .await;

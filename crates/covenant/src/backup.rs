@@ -2,6 +2,7 @@
 //! since has been replayed.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use audit_log::fold::{LedgerKey, LedgerState};
 use audit_log::log_of;
@@ -112,7 +113,7 @@ impl Covenant {
     /// # Errors
     /// [`Error::Backup`] for a backup past its day; [`Error::Shut`] when the log is behind a known
     /// head.
-    // clause: P-14, P-18, R-23
+    // clause: P-14, P-18, P-49, P-60, R-23
     pub async fn restore_beside(
         &self,
         tenant: TenantId,
@@ -139,7 +140,14 @@ impl Covenant {
         let domain = Self::domain(tenant).map_err(Error::unavailable)?;
         let scratch = parts.layout.scratch();
         let quarantined = parts.backups.restore(&domain, snapshot, &scratch).await?;
-        let replayed: Replayed = quarantined.replay(&LogGate { covenant: self }).await?;
+        let gate: Arc<dyn Gate> = Arc::new(LogGate {
+            covenant: self.clone(),
+        });
+        let gate = match &parts.gate {
+            Some(wrap) => wrap(gate),
+            None => gate,
+        };
+        let replayed: Replayed = quarantined.replay(gate.as_ref()).await?;
         let report = replayed.report();
         let name: covenant_core::StoreId = self.mint()?;
         let folder = replayed.release(&scratch.join(format!("restored-{}", name.simple())))?;
@@ -245,11 +253,11 @@ impl Drop for Restored {
 }
 
 /// Replays the audit log onto a restored copy.
-struct LogGate<'c> {
-    covenant: &'c Covenant,
+struct LogGate {
+    covenant: Covenant,
 }
 
-impl Gate for LogGate<'_> {
+impl Gate for LogGate {
     fn replay<'a>(
         &'a self,
         domain: &'a Domain,
@@ -286,7 +294,7 @@ impl Gate for LogGate<'_> {
                 log_size: fold.to.size,
                 ..ReplayReport::default()
             };
-            let db = open_copy(self.covenant, folder).await.map_err(failed)?;
+            let db = open_copy(&self.covenant, folder).await.map_err(failed)?;
             let done = self.apply(&db, tenant, folder, &fold, &mut report).await;
             db.close().await;
             done.map_err(failed)?;
@@ -297,7 +305,7 @@ impl Gate for LogGate<'_> {
     }
 }
 
-impl LogGate<'_> {
+impl LogGate {
     async fn apply(
         &self,
         db: &Db,
@@ -306,7 +314,7 @@ impl LogGate<'_> {
         fold: &audit_log::fold::Fold,
         report: &mut ReplayReport,
     ) -> Result<(), Error> {
-        let covenant = self.covenant;
+        let covenant = &self.covenant;
         let tables = &covenant.parts().tables;
         let tag = TxTag {
             txn: covenant.mint()?,

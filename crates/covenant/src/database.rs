@@ -8,7 +8,7 @@ use retention_policy::{HoldView, Item, Occurrence};
 use sql_store::due::Due;
 use tenant_isolation::level::Maintain;
 use tenant_isolation::{
-    AccessAction, Attached, Caller, RegistryChange, ServiceKind, StoreIdentity, StoreModel,
+    AccessAction, Attached, Caller, RegistryChange, Role, ServiceKind, StoreIdentity, StoreModel,
     TenantState,
 };
 use time::{Duration, UtcDateTime};
@@ -47,6 +47,25 @@ impl Covenant {
         parts.guard.act(caller, tenant, change, attached).await?;
         self.provision(tenant).await?;
         self.cancel_due(tenant, kind::PROVISION, &[]).await
+    }
+
+    /// Lets a member in, changes its role, or, with `None`, puts it out.
+    ///
+    /// # Errors
+    /// [`Error::Denied`] to everybody but an administrator of the database; else [`Error`].
+    // clause: R-05
+    pub async fn set_member(
+        &self,
+        caller: &Caller,
+        tenant: TenantId,
+        user: UserId,
+        role: Option<Role>,
+    ) -> Result<(), Error> {
+        let change = RegistryChange::SetMember { user, role };
+        let none = Attached::default();
+        let guard = &self.parts().guard;
+        guard.act(caller.clone(), tenant, change, none).await?;
+        Ok(())
     }
 
     /// Makes the tenant's store, unless it is there; may be repeated.

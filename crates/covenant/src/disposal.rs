@@ -5,7 +5,7 @@
 use std::str::FromStr as _;
 
 use covenant_core::event::Datum;
-use covenant_core::{Action, Event, ItemId, Target, TenantId};
+use covenant_core::{Action, DecisionId, Event, ItemId, OrderId, Target, TenantId};
 use object_store::ObjectStoreExt as _;
 use retention_policy::scan::{Needle, find, sqlite_files};
 use retention_policy::{
@@ -31,6 +31,38 @@ const FLUSHES: usize = 2;
 
 /// How often a purge that others overtook is tried anew in one sweep.
 const OVERTAKEN_MAX: usize = 3;
+
+/// Which records of the bin go.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Wanted<'w> {
+    /// Those whose floor has ended.
+    Due,
+    /// Those that somebody purges by hand now.
+    ByHand(ByHand<'w>),
+}
+
+/// A purge by hand.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct ByHand<'w> {
+    /// This record alone; the whole bin if there is none.
+    pub(crate) only: Option<&'w ItemId>,
+    /// Who ordered it.
+    pub(crate) caller: &'w Caller,
+    /// The decision that allowed it.
+    pub(crate) decision: DecisionId,
+    /// The order.
+    pub(crate) order: OrderId,
+}
+
+impl Wanted<'_> {
+    /// Whether this record is wanted at all.
+    fn names(&self, id: &ItemId) -> bool {
+        match self {
+            Self::ByHand(ByHand { only, .. }) => only.is_none_or(|only| only == id),
+            Self::Due => true,
+        }
+    }
+}
 
 /// What came of taking records out.
 enum Taken {
@@ -65,7 +97,7 @@ impl Covenant {
     }
 
     /// Likewise, and no earlier than `not_before`.
-    async fn plan_bin_in(
+    pub(crate) async fn plan_bin_in(
         &self,
         scope: &Scope<Maintain>,
         not_before: Option<UtcDateTime>,
@@ -112,7 +144,7 @@ impl Covenant {
         Ok(first.map(|deleted| self.bin_row(tenant, self.bin_due(tenant, deleted))))
     }
 
-    fn bin_row(&self, tenant: TenantId, due_at: UtcDateTime) -> Due {
+    pub(crate) fn bin_row(&self, tenant: TenantId, due_at: UtcDateTime) -> Due {
         Due {
             due_at,
             kind: kind::BIN.to_owned(),
@@ -136,7 +168,8 @@ impl Covenant {
     fn judge_bin(&self, tenant: TenantId, deleted: UtcDateTime) -> Verdict {
         let id = ItemId::from(tenant.as_uuid());
         let target = DisposalTarget::new(tenant, self.parts().class_record.clone(), id);
-        self.judge(&target, &HoldView::none(), deleted, deleted)
+        let none = HoldView::none();
+        self.judge(&target, &none, deleted, deleted, Wanted::Due)
     }
 
     fn judge(
@@ -145,8 +178,13 @@ impl Covenant {
         holds: &HoldView,
         deleted: UtcDateTime,
         now: UtcDateTime,
+        wanted: Wanted<'_>,
     ) -> Verdict {
-        let events = [Occurrence::new(Action::RecordDeleted.name(), deleted)];
+        let mut events = vec![Occurrence::new(Action::RecordDeleted.name(), deleted)];
+        if let Wanted::ByHand(_) = wanted {
+            let purged = Action::RecordManualPurge.name();
+            events.push(Occurrence::new(purged, now));
+        }
         let item = Item {
             events: &events,
             ..target.item()
@@ -178,26 +216,35 @@ impl Covenant {
             .enter::<Maintain>(&caller, tenant, AccessAction::StoreSweep)
             .await?;
         let _writing = self.parts().writing(tenant).await;
-        let mut purged = 0_u64;
-        let mut overtaken = 0_usize;
-        loop {
-            let going = self.collect(&scope, now).await?;
-            if going.is_empty() || overtaken > OVERTAKEN_MAX {
-                break;
-            }
-            match self.take_out(&scope, &caller, &going, now).await? {
-                Taken::Out => {
-                    let count = u64::try_from(going.len()).unwrap_or(u64::MAX);
-                    purged = purged.saturating_add(count);
-                }
-                Taken::Overtaken => overtaken = overtaken.saturating_add(1),
-            }
-        }
+        let purged = self.take_all_out(&scope, &caller, now, Wanted::Due).await?;
         self.finish(&scope).await?;
         // What did not go now is looked at again at the next midnight.
         let midnight = flush_after(&self.parts().profile.zone, now);
         self.plan_bin_in(&scope, Some(midnight)).await?;
-        Ok(purged)
+        Ok(u64::try_from(purged.len()).unwrap_or(u64::MAX))
+    }
+
+    /// Takes what is wanted and may go out of the tables, a batch in a transaction; returns what
+    /// went. The journal then says what is left to do.
+    pub(crate) async fn take_all_out(
+        &self,
+        scope: &Scope<Maintain>,
+        caller: &Caller,
+        now: UtcDateTime,
+        wanted: Wanted<'_>,
+    ) -> Result<Vec<ItemId>, Error> {
+        let mut purged = Vec::new();
+        let mut overtaken = 0_usize;
+        loop {
+            let going = self.collect(scope, now, wanted).await?;
+            if going.is_empty() || overtaken > OVERTAKEN_MAX {
+                return Ok(purged);
+            }
+            match self.take_out(scope, caller, &going, now, wanted).await? {
+                Taken::Out => purged.extend(going.into_iter().map(|going| going.id)),
+                Taken::Overtaken => overtaken = overtaken.saturating_add(1),
+            }
+        }
     }
 
     /// What may go, with the salts of its sealed values and the names of its objects.
@@ -205,6 +252,7 @@ impl Covenant {
         &self,
         scope: &Scope<Maintain>,
         now: UtcDateTime,
+        wanted: Wanted<'_>,
     ) -> Result<Vec<Going>, Error> {
         let tenant = scope.tenant();
         let parts = self.parts();
@@ -224,16 +272,18 @@ impl Covenant {
             for row in &binned {
                 let (deleted, made) = (row.instant("deleted_at")?, row.instant("created_at")?);
                 let id = ItemId::try_from(row.bytes("id")?)?;
+                if !wanted.names(&id) {
+                    continue;
+                }
                 let target = self.record_target(tenant, &id, made);
-                let verdict = self.judge(&target, &holds, deleted, now);
+                let verdict = self.judge(&target, &holds, deleted, now, wanted);
                 match verdict.state {
                     // A floor that has not ended, or a conflict that a person must settle.
                     State::Keep | State::Conflict => continue,
                     State::Held => {
-                        if self
-                            .judge(&target, &HoldView::none(), deleted, now)
-                            .disposes()
-                        {
+                        let none = HoldView::none();
+                        let unheld = self.judge(&target, &none, deleted, now, wanted);
+                        if unheld.disposes() {
                             held.push((id, verdict.held_by));
                         }
                         continue;
@@ -296,11 +346,17 @@ impl Covenant {
         caller: &Caller,
         going: &[Going],
         now: UtcDateTime,
+        wanted: Wanted<'_>,
     ) -> Result<Taken, Error> {
         let tenant = scope.tenant();
         let mut events = Vec::new();
         for Going { id, .. } in going {
             let target = target(tenant, "record", id);
+            if let Wanted::ByHand(hand) = wanted {
+                let action = Action::RecordManualPurge;
+                let event = self.row_event(hand.caller, hand.decision, action, target.clone())?;
+                events.push(event.with("order", Datum::Id(hand.order.as_uuid())));
+            }
             events.push(self.row_event(caller, scope.decision(), Action::RecordPurged, target)?);
         }
         let contents = u64::try_from(going.len()).unwrap_or(u64::MAX);
@@ -380,11 +436,12 @@ impl Covenant {
     }
 
     /// Works off the journal: objects deleted, file flushed, bytes looked for; then the journal goes.
-    async fn finish(&self, scope: &Scope<Maintain>) -> Result<(), Error> {
+    /// Says how many bytes were looked through for what went.
+    pub(crate) async fn finish(&self, scope: &Scope<Maintain>) -> Result<u64, Error> {
         let tenant = scope.tenant();
         let journal = self.read_journal(scope).await?;
         if journal.is_empty() {
-            return Ok(());
+            return Ok(0);
         }
         let mut probes = Vec::new();
         for row in &journal {
@@ -398,7 +455,7 @@ impl Covenant {
                 }
             }
         }
-        self.flush_until_absent(scope, &probes).await?;
+        let scanned = self.flush_until_absent(scope, &probes).await?;
         let mut tx = scope.begin(self.parts().tenants.as_ref()).await?;
         let args = Args::new().bind(tenant);
         let lent = tx.tx().await?;
@@ -410,7 +467,8 @@ impl Covenant {
             let target = DisposalTarget::new(tenant, class, id);
             retention_policy::hold::sql::settle(lent, &target).await?;
         }
-        Ok(tx.commit().await?)
+        tx.commit().await?;
+        Ok(scanned)
     }
 
     async fn read_journal(&self, scope: &Scope<Maintain>) -> Result<Vec<Row>, Error> {
@@ -428,7 +486,7 @@ impl Covenant {
         &self,
         scope: &Scope<Maintain>,
         probes: &[Probe],
-    ) -> Result<(), Error> {
+    ) -> Result<u64, Error> {
         let parts = self.parts();
         for _ in 0..FLUSHES {
             let slot = scope.maintain(parts.tenants.as_ref()).await?;
@@ -447,7 +505,7 @@ impl Covenant {
             let scanned = scan.await.map_err(Error::unavailable)??;
             drop(slot);
             if scanned.sightings.is_empty() {
-                return Ok(());
+                return Ok(scanned.bytes);
             }
         }
         Err(Error::StillPresent)

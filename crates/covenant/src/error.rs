@@ -71,6 +71,9 @@ pub enum Error {
     /// No such record, or none that this operation can be applied to.
     #[error("no such record")]
     NotFound,
+    /// The rules keep all of what was to go: the floor that keeps it has no waiver for this order.
+    #[error("the rules keep it until its floor ends")]
+    Kept,
     /// A record of this id is there already.
     #[error("a record of this id is there already")]
     Exists,

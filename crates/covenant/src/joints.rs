@@ -4,20 +4,23 @@
 use std::fmt;
 use std::sync::Arc;
 
-use backup_engine::{Backups, Depot, Schedule};
+use backup_engine::{Backups, Depot, Gate, Schedule};
 use covenant_core::{Clock, EventSink, Sealer};
 use crypto_envelope::VaultKeys;
 use crypto_envelope::store::KeyStore;
 use object_store::ObjectStore;
 use retention_policy::Retention;
 use retention_policy::apply::Flush;
-use tenant_isolation::Registry;
+use tenant_isolation::{Registry, TenantStore};
 
 use crate::hold::HoldTables;
 use crate::record::RecordTables;
 
 /// Takes a joint and gives what is used instead of it.
 pub type Wrap<T> = Box<dyn FnOnce(Arc<T>) -> Arc<T> + Send>;
+
+/// Likewise, for a joint that is made anew each time it is used.
+pub type WrapEach<T> = Arc<dyn Fn(Arc<T>) -> Arc<T> + Send + Sync>;
 
 /// What to wrap; nothing unless set.
 #[derive(Default)]
@@ -32,6 +35,8 @@ pub struct Wraps {
     pub sink: Option<Wrap<dyn EventSink>>,
     /// Facts about tenants.
     pub registry: Option<Wrap<dyn Registry>>,
+    /// The stores of tenants.
+    pub tenants: Option<Wrap<dyn TenantStore>>,
     /// What may and must go.
     pub retention: Option<Wrap<dyn Retention>>,
     /// Removal of bytes from database files.
@@ -48,6 +53,8 @@ pub struct Wraps {
     pub depot: Option<Wrap<dyn Depot>>,
     /// Backups and restores.
     pub backups: Option<Wrap<dyn Backups>>,
+    /// What a restore passes before anybody can read it.
+    pub gate: Option<WrapEach<dyn Gate>>,
     /// When backups are due.
     pub schedule: Option<Wrap<dyn Schedule>>,
 }

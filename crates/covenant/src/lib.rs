@@ -28,6 +28,8 @@ mod backup;
 #[cfg(feature = "sqlite")]
 mod bulk;
 #[cfg(feature = "sqlite")]
+mod certificate;
+#[cfg(feature = "sqlite")]
 mod control;
 #[cfg(feature = "sqlite")]
 mod database;
@@ -42,6 +44,8 @@ mod joints;
 #[cfg(feature = "sqlite")]
 mod pending;
 mod profile;
+#[cfg(feature = "sqlite")]
+mod purge;
 #[cfg(feature = "sqlite")]
 mod record;
 #[cfg(feature = "sqlite")]
@@ -60,8 +64,10 @@ pub use backup::Restored;
 #[cfg(feature = "sqlite")]
 pub use error::{Error, StartError};
 #[cfg(feature = "sqlite")]
-pub use joints::{Wrap, Wraps};
+pub use joints::{Wrap, WrapEach, Wraps};
 pub use profile::{CLASS_DATABASE, CLASS_RECORD, Profile, ProfileError};
+#[cfg(feature = "sqlite")]
+pub use purge::{FromBin, Purged};
 #[cfg(feature = "sqlite")]
 pub use record::map::{Column, DATA_MAP, Kept, body_place, object_place, sensitive_place};
 #[cfg(feature = "sqlite")]

@@ -13,6 +13,9 @@ pub const CLASS_RECORD: &str = "record";
 /// Class of whole databases in the rules.
 pub const CLASS_DATABASE: &str = "database";
 
+/// Name of the rule that keeps a record in the bin.
+pub(crate) const BIN_FLOOR: &str = "bin-floor";
+
 /// Floor of the bin where no clause gives one: ours.
 const BIN: &str = "P30D";
 /// Tolerance of the bin's ceiling where no clause gives one: a civil day between readings and an
@@ -146,7 +149,7 @@ fn rules(document: &Document) -> Result<RuleSet, ProfileError> {
     let keep = text(floor.and_then(|(_, bound)| bound.min), BIN);
     let mut rules = Rules::new()
         .keep(CLASS_RECORD, deleted, &keep)
-        .named("bin-floor");
+        .named(BIN_FLOOR);
     if let Some((clause, bound)) = floor {
         rules = rules
             .clause(&clause.id.to_string())
@@ -154,6 +157,10 @@ fn rules(document: &Document) -> Result<RuleSet, ProfileError> {
         for waiver in &bound.waived_by {
             rules = rules.event(waiver.name()).waived_by(waiver.name());
         }
+    } else {
+        // Ours: who may order it decides over the bin.
+        let by_hand = Action::RecordManualPurge.name();
+        rules = rules.event(by_hand).waived_by(by_hand);
     }
     // clause: P-52
     let max = text(ceiling.and_then(|(_, bound)| bound.max), BIN);

@@ -52,7 +52,7 @@ impl RecordState {
     ///
     /// # Errors
     /// [`Forbidden`] when no arrow leads there.
-    // clause: P-51, P-52
+    // clause: P-48, P-51, P-52, P-53
     pub const fn after(self, action: Action) -> Result<Self, Forbidden> {
         match (self, action) {
             (Self::Live, Action::RecordDeleted) => Ok(Self::Binned),

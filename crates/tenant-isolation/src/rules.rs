@@ -184,6 +184,7 @@ const fn role_has(role: Role, action: AccessAction) -> Granted {
             Role::Member | Role::Admin => Granted::Yes,
             Role::Reader => Granted::No,
         },
+        // clause: P-53
         AccessAction::RecordPurge
         | AccessAction::DatabaseDelete
         | AccessAction::DatabaseRestore

@@ -265,7 +265,7 @@ pub(super) fn refuse_dead(
     destroy_at: UtcDateTime,
     now: UtcDateTime,
 ) -> Result<(), BackupError> {
-    // clause: P-18
+    // clause: P-18, P-49, P-60
     if now >= destroy_at {
         Err(BackupError::Dead { epoch, destroy_at })
     } else {

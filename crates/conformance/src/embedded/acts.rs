@@ -85,6 +85,9 @@ impl Embedded {
                     .map_err(refusal)?;
                 Ok(Seen::Records(numbered(home, &listed)))
             }
+            Act::PurgeByHand { tenant, record, by } => {
+                self.purge_by_hand(*tenant, *record, *by).await
+            }
             Act::DeleteDatabase { tenant } => {
                 let home = self.home(*tenant)?;
                 let deleted = self.covenant.delete_database(&home.caller(), home.id).await;
@@ -101,6 +104,8 @@ impl Embedded {
                 let home = self.home(*tenant)?;
                 let made = self.covenant.back_up(home.id).await.map_err(refusal)?;
                 self.steal_depot().map_err(Refusal::failed)?;
+                self.covenant.sequence().await.map_err(refusal)?;
+                self.keep_log(made.id).map_err(Refusal::failed)?;
                 let told = self.consistent_points(home.id).await?;
                 if !told.contains_key(&ItemId::from(made.id.as_uuid())) {
                     let what = "the log lacks a backup that was just made";
@@ -123,6 +128,9 @@ impl Embedded {
                 KeysAtHand::All => self.restore(*tenant, *snapshot).await,
                 KeysAtHand::None => self.restore_without_keys(*tenant, *snapshot).await,
             },
+            Act::RestoreBehindLog { tenant, snapshot } => {
+                self.restore_behind_log(*tenant, *snapshot).await
+            }
             Act::SetCadence { cadence } => self.set_cadence(*cadence).await,
             Act::Fault {
                 fault: DepotFault::Down,
@@ -328,9 +336,17 @@ impl Embedded {
     }
 
     async fn restore(&self, tenant: Tenant, snapshot: SnapshotId) -> Result<Seen, Refusal> {
+        self.restore_on(&self.covenant, tenant, snapshot).await
+    }
+
+    pub(super) async fn restore_on(
+        &self,
+        covenant: &Covenant,
+        tenant: Tenant,
+        snapshot: SnapshotId,
+    ) -> Result<Seen, Refusal> {
         let home = self.home(tenant)?;
-        let restored = self
-            .covenant
+        let restored = covenant
             .restore_beside(home.id, snapshot)
             .await
             .map_err(refusal)?;
@@ -439,6 +455,7 @@ pub(super) fn refusal(error: Error) -> Refusal {
         Error::Revoked => Refusal::denied("revoked"),
         Error::NotFound => Refusal::denied("not found"),
         Error::Exists => Refusal::denied("exists"),
+        Error::Kept => Refusal::denied("kept"),
         Error::NotAuthentic => Refusal::denied("not authentic"),
         Error::Shut(_) => Refusal::denied("shut"),
         Error::Unavailable(source) if keys::forbids(source.as_ref()) => {

@@ -430,7 +430,7 @@ fn raw(
 }
 
 /// Every file below a folder; a folder that is not there has none.
-fn walk(folder: &Path, files: &mut Vec<PathBuf>) -> std::io::Result<()> {
+pub(super) fn walk(folder: &Path, files: &mut Vec<PathBuf>) -> std::io::Result<()> {
     let entries = match std::fs::read_dir(folder) {
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(()),
         other => other?,

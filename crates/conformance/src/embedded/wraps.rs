@@ -6,6 +6,7 @@ mod backups;
 mod depot;
 mod keys;
 mod records;
+mod restores;
 mod sealing;
 mod tenants;
 mod time;
@@ -30,9 +31,16 @@ pub(super) const BUILT: &[Sabotage] = &[
     Sabotage::PurgeLate,
     Sabotage::PurgeEarly,
     Sabotage::ClockTrusted,
+    Sabotage::WrongStartEvent,
+    Sabotage::StoreSkipped,
+    Sabotage::RestoreWithoutReplay,
+    Sabotage::LogRolledBack,
+    Sabotage::ChunkKeyKept,
+    Sabotage::KeyWithPurge,
     Sabotage::IndexRowOnly,
     Sabotage::NoVacuum,
     Sabotage::NoCheckpoint,
+    Sabotage::BinVisible,
     Sabotage::BinLost,
     Sabotage::DeletedReadableInCache,
     Sabotage::FailedCountedAsDone,
@@ -50,6 +58,7 @@ pub(super) const BUILT: &[Sabotage] = &[
     Sabotage::DisabledKeyWorks,
     Sabotage::MemberUnwraps,
     Sabotage::AccessUnlogged,
+    Sabotage::RoleByMember,
     Sabotage::UnwrapUnlogged,
     Sabotage::ChangeUnlogged,
 ];
@@ -75,6 +84,12 @@ pub(super) fn of(sabotage: Option<Sabotage>, folder: &Path, clock: &Arc<dyn Cloc
         }
         Sabotage::IndexRowOnly => {
             wraps.tables = Some(Box::new(|sound| Arc::new(records::IndexRowOnly(sound))));
+        }
+        Sabotage::BinVisible => {
+            wraps.tables = Some(Box::new(|sound| Arc::new(records::BinVisible(sound))));
+        }
+        Sabotage::RoleByMember => {
+            wraps.registry = Some(Box::new(|sound| Arc::new(tenants::RoleByMember(sound))));
         }
         Sabotage::BinLost => {
             wraps.tables = Some(Box::new(|sound| Arc::new(records::BinLost(sound))));
@@ -124,6 +139,28 @@ pub(super) fn of(sabotage: Option<Sabotage>, folder: &Path, clock: &Arc<dyn Cloc
         }
         Sabotage::BackupGoneEarly => {
             wraps.vault_keys = Some(Box::new(|sound| Arc::new(backups::MovedEnd::early(sound))));
+        }
+        Sabotage::ChunkKeyKept => {
+            wraps.vault_keys = Some(Box::new(|sound| {
+                Arc::new(backups::MovedEnd::outliving(sound))
+            }));
+        }
+        Sabotage::WrongStartEvent => {
+            wraps.vault_keys = Some(Box::new(|sound| Arc::new(backups::MovedEnd::by_bin(sound))));
+            wraps.backups = Some(Box::new(|sound| Arc::new(backups::NeverExpires(sound))));
+        }
+        Sabotage::RestoreWithoutReplay => {
+            wraps.gate = Some(Arc::new(|_sound| Arc::new(restores::OpenGate)));
+        }
+        Sabotage::LogRolledBack => {
+            wraps.gate = Some(Arc::new(|sound| Arc::new(restores::AnyLog(sound))));
+        }
+        Sabotage::StoreSkipped => {
+            wraps.tenants = Some(Box::new(|sound| Arc::new(tenants::Unremoved(sound))));
+        }
+        Sabotage::KeyWithPurge => {
+            let clock = Arc::clone(clock);
+            wraps.key_store = Some(keys::wrap(keys::Flaw::DiesWithPurge(clock)));
         }
         Sabotage::BackupKeptLate => {
             wraps.vault_keys = Some(Box::new(|sound| Arc::new(backups::MovedEnd::late(sound))));

@@ -120,6 +120,7 @@ fn figures(
         limits: None,
         count: None,
         tokens: BTreeSet::new(),
+        declared: None,
         reading: document.reading().clone(),
         zone: document.zones().first().cloned().unwrap_or(Zone::UTC),
     };
@@ -142,6 +143,11 @@ fn figures(
         }
         Shape::Count => figures.count = count(clause),
         Shape::Words => figures.tokens = words.clone(),
+        Shape::Declared(name) => {
+            let declared = clause.declared(name);
+            let period = declared.and_then(policy_document::Declared::period);
+            figures.declared = period.map(|period| (name, period));
+        }
         Shape::EveryNight => {}
     }
     figures
@@ -245,6 +251,7 @@ mod tests {
                     limits: None,
                     count: None,
                     tokens: BTreeSet::new(),
+                    declared: None,
                     reading: covenant_core::Reading::default(),
                     zone: "America/Chicago".parse().unwrap(),
                 },

@@ -73,9 +73,9 @@ pub(super) const SIX_MONTHS: Scenario = Scenario {
 
 /// A backup, and the body that the record had in it alone.
 #[derive(Debug, Clone)]
-struct Taken {
-    snapshot: SnapshotSeen,
-    body: Canary,
+pub(super) struct Taken {
+    pub(super) snapshot: SnapshotSeen,
+    pub(super) body: Canary,
 }
 
 fn every_night<'s>(stage: &'s mut Stage<'_>) -> BoxFuture<'s, Result<(), Stop>> {
@@ -203,7 +203,7 @@ fn six_months<'s>(stage: &'s mut Stage<'_>) -> BoxFuture<'s, Result<(), Stop>> {
             }
         }
         for taken in &taken {
-            note_end(stage, taken).await?;
+            note_end(stage, taken.snapshot.consistent_at, taken).await?;
         }
         let after = depot_bytes(stage).await?;
         stage.check(
@@ -252,7 +252,7 @@ async fn three_backups(stage: &mut Stage<'_>) -> Result<Vec<Taken>, Stop> {
 }
 
 /// The body of a record in a backup; `None` when the restore is denied or lacks the record.
-async fn restore(
+pub(super) async fn restore(
     stage: &mut Stage<'_>,
     snapshot: &SnapshotSeen,
     record: Record,
@@ -269,7 +269,7 @@ async fn restore(
     }
 }
 
-async fn still_there(stage: &mut Stage<'_>, taken: &Taken) -> Result<(), Stop> {
+pub(super) async fn still_there(stage: &mut Stage<'_>, taken: &Taken) -> Result<(), Stop> {
     let body = restore(stage, &taken.snapshot, Record(1)).await?;
     let observed = match body {
         Some(body) if occurrences(&body, taken.body.marker()) > 0 => "restorable",
@@ -283,7 +283,7 @@ async fn still_there(stage: &mut Stage<'_>, taken: &Taken) -> Result<(), Stop> {
     stage.check(property, "restorable", observed)
 }
 
-async fn gone(stage: &mut Stage<'_>, taken: &Taken) -> Result<(), Stop> {
+pub(super) async fn gone(stage: &mut Stage<'_>, taken: &Taken) -> Result<(), Stop> {
     let what = format!("backup of {} at its ceiling", taken.snapshot.completed_at);
     let body = restore(stage, &taken.snapshot, Record(1)).await?;
     let observed = if body.is_some() {
@@ -315,11 +315,15 @@ async fn gone(stage: &mut Stage<'_>, taken: &Taken) -> Result<(), Stop> {
     Ok(())
 }
 
-/// Notes when the backup ended, as the log recorded it: the first end between floor and ceiling.
-async fn note_end(stage: &mut Stage<'_>, taken: &Taken) -> Result<(), Stop> {
-    let (from, consistent) = (taken.snapshot.completed_at, taken.snapshot.consistent_at);
-    let floor = stage.brief().floor(from)?;
-    let ceiling = stage.brief().ceiling(consistent)?;
+/// Notes when the backup ended, as the log recorded it: the last end until the ceiling, which counts
+/// from here.
+pub(super) async fn note_end(
+    stage: &mut Stage<'_>,
+    counted_from: UtcDateTime,
+    taken: &Taken,
+) -> Result<(), Stop> {
+    let completed = taken.snapshot.completed_at;
+    let ceiling = stage.brief().ceiling(counted_from)?;
     let events = stage.events().await?;
     let ends = [
         Action::BackupPurged,
@@ -329,9 +333,9 @@ async fn note_end(stage: &mut Stage<'_>, taken: &Taken) -> Result<(), Stop> {
     let end = events
         .iter()
         .filter(|event| ends.contains(&event.action))
-        .find(|event| (floor..=ceiling).contains(&event.at));
+        .rfind(|event| (completed..=ceiling).contains(&event.at));
     if let Some(end) = end {
-        stage.note_ceiling(consistent, end.at, ceiling);
+        stage.note_ceiling(counted_from, end.at, ceiling);
     }
     Ok(())
 }

@@ -6,7 +6,7 @@ use time::Duration;
 
 use super::steps::{
     Put, Reach, TENANT, around_midnight, events_on, listed, put, reach, second_after,
-    second_before, tenant_alone,
+    second_before, tenant_alone, unreadable, ways,
 };
 use super::{Scenario, Shape, Starts};
 use crate::act::{Act, ActKind, KeysAtHand, Record, Seen, Tenant};
@@ -45,6 +45,25 @@ pub(super) const RESTORABLE_FOR_THE_WHOLE_FLOOR: Scenario = Scenario {
         Sabotage::ClockTrusted,
     ],
     run: restorable,
+};
+
+/// From the commit of the deletion on (or from the ceiling on, where the clause has a longer one) no
+/// normal read sees the record, by any way there is.
+pub(super) const INVISIBLE_AT_COMMIT: Scenario = Scenario {
+    id: "bin::invisible_at_commit",
+    shape: Shape::State,
+    starts: Starts::Once,
+    needs: &[
+        ActKind::CreateTenant,
+        ActKind::PutRecord,
+        ActKind::DeleteRecord,
+        ActKind::ReadFrom,
+        ActKind::RevealSensitive,
+        ActKind::ListRecords,
+        ActKind::SetCadence,
+    ],
+    kills: &[Sabotage::BinVisible],
+    run: invisible,
 };
 
 /// By the ceiling no byte of a deleted record is left in the live stores, on a file that has lived.
@@ -141,6 +160,31 @@ async fn delete_to_bin(stage: &mut Stage<'_>, put: &Put) -> Result<(), Stop> {
     )?;
     let count = listed(stage, TENANT, put.record).await?;
     stage.check("a deleted record in normal lists", 0, count)
+}
+
+fn invisible<'s>(stage: &'s mut Stage<'_>) -> BoxFuture<'s, Result<(), Stop>> {
+    Box::pin(async move {
+        tenant_alone(stage, TENANT).await?;
+        let gone = put(stage, TENANT, Record(1)).await?;
+        let kept = put(stage, TENANT, Record(2)).await?;
+        let ways = ways(stage, TENANT, &gone).await?;
+        let before = listed(stage, TENANT, gone.record).await?;
+        stage.premise("the list before deleting", 1, before)?;
+        let act = Act::DeleteRecord {
+            tenant: TENANT,
+            record: gone.record,
+        };
+        stage.done(act).await?;
+        let by = stage.brief().at_once_or_by(stage.now())?;
+        if by > stage.now() {
+            stage.pass_until(by).await?;
+        }
+        unreadable(stage, "a deleted record", TENANT, &gone, &ways).await?;
+        stage.pass(Duration::SECOND).await?;
+        unreadable(stage, "a deleted record", TENANT, &gone, &ways).await?;
+        let reached = reach(stage, TENANT, &kept).await?;
+        stage.check("a record that was not deleted", Reach::Readable, reached)
+    })
 }
 
 /// The wall clock jumps far ahead, background work runs, and the clock is put right again.
@@ -249,10 +293,14 @@ async fn delete_in_quiet(stage: &mut Stage<'_>) -> Result<Put, Stop> {
 
 /// Where the contents of the churned database come from: the same for every run, so that a subject
 /// may keep one as a template.
-const CHURN_SEED: u64 = 0x0c0f_fee5;
+pub(super) const CHURN_SEED: u64 = 0x0c0f_fee5;
 
 /// Checks that nothing of the canary is left in the live stores.
-async fn nothing_left(stage: &mut Stage<'_>, what: &str, canary: &Canary) -> Result<(), Stop> {
+pub(super) async fn nothing_left(
+    stage: &mut Stage<'_>,
+    what: &str,
+    canary: &Canary,
+) -> Result<(), Stop> {
     let sightings = stage.search(canary).await?;
     for store in [Store::Rows, Store::Objects, Store::Other] {
         let found = sightings.anything(store);

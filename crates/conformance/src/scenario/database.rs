@@ -1,11 +1,15 @@
-//! Whole databases: once deleted, nobody reads them by any way.
+//! Whole databases: once deleted, nobody reads them by any way, and their bytes leave in time.
 
-use covenant_core::BoxFuture;
+use covenant_core::{Action, BoxFuture};
 use time::Duration;
 
-use super::steps::{Put, Reach, TENANT, listed, put, tenant_alone};
+use super::bin::nothing_left;
+use super::steps::{
+    TENANT, listed, put, read_by, second_after, tenant_alone, unreadable, ways, word,
+};
 use super::{Scenario, Shape, Starts};
-use crate::act::{Act, ActKind, Reader, Record, Seen, Tenant};
+use crate::act::{Act, ActKind, KeysAtHand, Reader, Record, Tenant};
+use crate::canary::Store;
 use crate::sabotage::Sabotage;
 use crate::stage::{Stage, Stop};
 
@@ -31,30 +35,96 @@ pub(super) const DELETED_UNREADABLE: Scenario = Scenario {
     run: deleted_unreadable,
 };
 
+/// By the ceiling no byte of a deleted database is left in the live stores, nor in copies of a restore.
+pub(super) const BYTES_ABSENT: Scenario = Scenario {
+    id: "database::bytes_absent",
+    shape: Shape::Ceiling,
+    starts: Starts::Bounds,
+    needs: &[
+        ActKind::CreateTenant,
+        ActKind::PutRecord,
+        ActKind::ChangeRecord,
+        ActKind::DeleteRecord,
+        ActKind::DeleteDatabase,
+        ActKind::SetCadence,
+        ActKind::BackUp,
+        ActKind::RestoreSnapshot,
+    ],
+    kills: &[Sabotage::StoreSkipped, Sabotage::PurgeLate],
+    run: bytes_absent,
+};
+
+fn bytes_absent<'s>(stage: &'s mut Stage<'_>) -> BoxFuture<'s, Result<(), Stop>> {
+    Box::pin(async move {
+        tenant_alone(stage, TENANT).await?;
+        tenant_alone(stage, NEIGHBOUR).await?;
+        let live = put(stage, TENANT, Record(1)).await?;
+        let binned = put(stage, TENANT, Record(2)).await?;
+        let kept = put(stage, NEIGHBOUR, Record(1)).await?;
+        let new = stage.canary();
+        let act = Act::ChangeRecord {
+            tenant: TENANT,
+            record: live.record,
+            body: new.clone(),
+        };
+        let changed = stage.put(act).await?;
+        let new = new.with_salts(changed.body);
+        let act = Act::DeleteRecord {
+            tenant: TENANT,
+            record: binned.record,
+        };
+        stage.done(act).await?;
+        let snapshot = stage.back_up(TENANT).await?;
+        let act = Act::RestoreSnapshot {
+            tenant: TENANT,
+            snapshot: snapshot.id,
+            keys: KeysAtHand::All,
+        };
+        stage.act(act).await?;
+        let mut all = vec![("an earlier body", &live.body), ("a body", &new)];
+        for record in [&live, &binned] {
+            all.push(("a sensitive field", &record.sensitive));
+            all.push(("an attachment", &record.attachment));
+        }
+        all.push(("a body in the bin", &binned.body));
+        for (what, canary) in all.iter().skip(1) {
+            let sightings = stage.search(canary).await?;
+            let found = sightings.anything(Store::Rows) + sightings.anything(Store::Objects);
+            stage.premise_some(format!("{what} in the live stores before"), found)?;
+        }
+        let from = stage.now();
+        stage.done(Act::DeleteDatabase { tenant: TENANT }).await?;
+        let ceiling = stage.brief().ceiling(from)?;
+        for at in [ceiling, second_after(ceiling)] {
+            stage.pass_until(at).await?;
+            for (what, canary) in &all {
+                let what = format!("{what} of a database past its ceiling");
+                nothing_left(stage, &what, canary).await?;
+            }
+        }
+        let events = stage.events().await?;
+        let purge = events.iter().find(|e| e.action == Action::DatabasePurged);
+        let logged = if purge.is_some() {
+            "logged"
+        } else {
+            "not logged"
+        };
+        stage.check("the purge of the database", "logged", logged)?;
+        if let Some(purge) = purge {
+            stage.note_ceiling(from, purge.at, ceiling);
+        }
+        let reach = read_by(stage, NEIGHBOUR, &kept, Reader::Front).await?;
+        stage.check("the database of a neighbour", "readable", word(reach))
+    })
+}
+
 fn deleted_unreadable<'s>(stage: &'s mut Stage<'_>) -> BoxFuture<'s, Result<(), Stop>> {
     Box::pin(async move {
         tenant_alone(stage, TENANT).await?;
         tenant_alone(stage, NEIGHBOUR).await?;
         let gone = put(stage, TENANT, Record(1)).await?;
         let kept = put(stage, NEIGHBOUR, Record(1)).await?;
-        let mut ways = Vec::new();
-        for reader in Reader::ALL {
-            match read(stage, TENANT, &gone, *reader).await? {
-                None => {}
-                Some(reach) => {
-                    stage.premise(format!("read by {reader:?}"), Reach::Readable, reach)?;
-                    ways.push(*reader);
-                }
-            }
-        }
-        for way in [Reader::Front, Reader::OpenSession] {
-            let has = if ways.contains(&way) {
-                "there"
-            } else {
-                "missing"
-            };
-            stage.premise(format!("a way to read by {way:?}"), "there", has)?;
-        }
+        let ways = ways(stage, TENANT, &gone).await?;
         let before = listed(stage, TENANT, Record(1)).await?;
         stage.premise("the list", 1, before)?;
         stage.done(Act::DeleteDatabase { tenant: TENANT }).await?;
@@ -62,65 +132,12 @@ fn deleted_unreadable<'s>(stage: &'s mut Stage<'_>) -> BoxFuture<'s, Result<(), 
         if by > stage.now() {
             stage.pass_until(by).await?;
         }
-        unreadable(stage, &gone, &ways).await?;
+        unreadable(stage, "a deleted database", TENANT, &gone, &ways).await?;
         stage.pass(Duration::SECOND).await?;
-        unreadable(stage, &gone, &ways).await?;
+        unreadable(stage, "a deleted database", TENANT, &gone, &ways).await?;
         stage.pass(Duration::DAY).await?;
-        unreadable(stage, &gone, &ways).await?;
-        let reach = read(stage, NEIGHBOUR, &kept, Reader::Front).await?;
+        unreadable(stage, "a deleted database", TENANT, &gone, &ways).await?;
+        let reach = read_by(stage, NEIGHBOUR, &kept, Reader::Front).await?;
         stage.check("the database of a neighbour", "readable", word(reach))
     })
-}
-
-/// Checks that nothing of a deleted database is read: by any of the ways, by list or by reveal.
-async fn unreadable(stage: &mut Stage<'_>, put: &Put, ways: &[Reader]) -> Result<(), Stop> {
-    for reader in ways {
-        let reach = read(stage, TENANT, put, *reader).await?;
-        let property = format!("a deleted database read by {reader:?}");
-        stage.check(property, "unreadable", word(reach))?;
-    }
-    let count = listed(stage, TENANT, put.record).await?;
-    stage.check("records listed of a deleted database", 0, count)?;
-    let act = Act::RevealSensitive {
-        tenant: TENANT,
-        record: put.record,
-    };
-    let revealed = stage.try_act(act).await?;
-    let observed = if matches!(revealed, Ok(Seen::Revealed(_))) {
-        "revealed"
-    } else {
-        "refused"
-    };
-    stage.check(
-        "a sensitive field of a deleted database",
-        "refused",
-        observed,
-    )
-}
-
-/// What one way of reading gives; `None` when the system has no such way.
-async fn read(
-    stage: &mut Stage<'_>,
-    tenant: Tenant,
-    put: &Put,
-    reader: Reader,
-) -> Result<Option<Reach>, Stop> {
-    let act = Act::ReadFrom {
-        tenant,
-        record: put.record,
-        reader,
-    };
-    match stage.try_act(act).await? {
-        Ok(Seen::Record(seen)) => Ok(Some(Reach::of(Some(&seen), put))),
-        Ok(Seen::Absent) => Ok(None),
-        Ok(_) => Err(Stop::WrongAnswer(ActKind::ReadFrom)),
-        Err(_) => Ok(Some(Reach::Unreadable)),
-    }
-}
-
-const fn word(reach: Option<Reach>) -> &'static str {
-    match reach {
-        Some(Reach::Readable | Reach::Altered) => "readable",
-        Some(Reach::Unreadable) | None => "unreadable",
-    }
 }

@@ -6,7 +6,7 @@ use std::fmt;
 use covenant_core::{Action, Event, ItemId};
 use time::{Duration, UtcDateTime};
 
-use crate::act::{Act, Cadence, Record, RecordSeen, Seen, Tenant};
+use crate::act::{Act, ActKind, Cadence, Reader, Record, RecordSeen, Seen, Tenant};
 use crate::canary::{Canary, occurrences};
 use crate::stage::{Stage, Stop};
 
@@ -114,8 +114,95 @@ pub(super) async fn listed(
 ) -> Result<u64, Stop> {
     match stage.try_act(Act::ListRecords { tenant }).await? {
         Ok(Seen::Records(records)) => Ok(u64::from(records.contains(&record))),
-        Ok(_) => Err(Stop::WrongAnswer(crate::act::ActKind::ListRecords)),
+        Ok(_) => Err(Stop::WrongAnswer(ActKind::ListRecords)),
         Err(_) => Ok(0),
+    }
+}
+
+/// The ways by which the record can be read now; a fresh request and an open session must be there.
+pub(super) async fn ways(
+    stage: &mut Stage<'_>,
+    tenant: Tenant,
+    put: &Put,
+) -> Result<Vec<Reader>, Stop> {
+    let mut ways = Vec::new();
+    for reader in Reader::ALL {
+        if let Some(reach) = read_by(stage, tenant, put, *reader).await? {
+            stage.premise(format!("read by {reader:?}"), Reach::Readable, reach)?;
+            ways.push(*reader);
+        }
+    }
+    for way in [Reader::Front, Reader::OpenSession] {
+        let has = if ways.contains(&way) {
+            "there"
+        } else {
+            "missing"
+        };
+        stage.premise(format!("a way to read by {way:?}"), "there", has)?;
+    }
+    Ok(ways)
+}
+
+/// Checks that nothing of the record is read: by any of the ways, by list or by reveal.
+pub(super) async fn unreadable(
+    stage: &mut Stage<'_>,
+    what: &str,
+    tenant: Tenant,
+    put: &Put,
+    ways: &[Reader],
+) -> Result<(), Stop> {
+    for reader in ways {
+        let reach = read_by(stage, tenant, put, *reader).await?;
+        stage.check(
+            format!("{what} read by {reader:?}"),
+            "unreadable",
+            word(reach),
+        )?;
+    }
+    let count = listed(stage, tenant, put.record).await?;
+    stage.check(format!("{what} in lists"), 0, count)?;
+    let act = Act::RevealSensitive {
+        tenant,
+        record: put.record,
+    };
+    let revealed = stage.try_act(act).await?;
+    let observed = if matches!(revealed, Ok(Seen::Revealed(_))) {
+        "revealed"
+    } else {
+        "refused"
+    };
+    stage.check(
+        format!("the sensitive field of {what}"),
+        "refused",
+        observed,
+    )
+}
+
+/// What one way of reading gives; `None` when the system has no such way.
+pub(super) async fn read_by(
+    stage: &mut Stage<'_>,
+    tenant: Tenant,
+    put: &Put,
+    reader: Reader,
+) -> Result<Option<Reach>, Stop> {
+    let act = Act::ReadFrom {
+        tenant,
+        record: put.record,
+        reader,
+    };
+    match stage.try_act(act).await? {
+        Ok(Seen::Record(seen)) => Ok(Some(Reach::of(Some(&seen), put))),
+        Ok(Seen::Absent) => Ok(None),
+        Ok(_) => Err(Stop::WrongAnswer(ActKind::ReadFrom)),
+        Err(_) => Ok(Some(Reach::Unreadable)),
+    }
+}
+
+/// Whether something was read.
+pub(super) const fn word(reach: Option<Reach>) -> &'static str {
+    match reach {
+        Some(Reach::Readable | Reach::Altered) => "readable",
+        Some(Reach::Unreadable) | None => "unreadable",
     }
 }
 

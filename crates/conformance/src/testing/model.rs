@@ -28,6 +28,7 @@ mod backups;
 mod disk;
 mod figures;
 mod keys;
+mod people;
 mod seal;
 mod transit;
 
@@ -48,9 +49,16 @@ const BUILT: &[Sabotage] = &[
     Sabotage::PurgeLate,
     Sabotage::PurgeEarly,
     Sabotage::ClockTrusted,
+    Sabotage::WrongStartEvent,
+    Sabotage::StoreSkipped,
+    Sabotage::RestoreWithoutReplay,
+    Sabotage::LogRolledBack,
+    Sabotage::ChunkKeyKept,
+    Sabotage::KeyWithPurge,
     Sabotage::IndexRowOnly,
     Sabotage::NoVacuum,
     Sabotage::NoCheckpoint,
+    Sabotage::BinVisible,
     Sabotage::BinLost,
     Sabotage::DeletedReadableInCache,
     Sabotage::FailedCountedAsDone,
@@ -68,6 +76,7 @@ const BUILT: &[Sabotage] = &[
     Sabotage::DisabledKeyWorks,
     Sabotage::MemberUnwraps,
     Sabotage::AccessUnlogged,
+    Sabotage::RoleByMember,
     Sabotage::UnwrapUnlogged,
     Sabotage::ChangeUnlogged,
 ];
@@ -130,6 +139,8 @@ struct Home {
     numbered: BTreeMap<Record, u64>,
     touched: u64,
     attributed: u64,
+    /// The numbered records that were live when the database was purged.
+    last: Option<BTreeSet<Record>>,
 }
 
 /// One backup of the model.
@@ -160,6 +171,8 @@ struct Model {
     objects: BTreeMap<u64, Vec<u8>>,
     purges: BTreeSet<(UtcDateTime, Tenant, u64)>,
     vaults: BTreeMap<(Tenant, Date), Vault>,
+    /// Bytes of dead vaults that somebody took a copy of before, where a key for them is left.
+    stolen: Vec<Vec<u8>>,
     cadence: Cadence,
     next_backup: Option<UtcDateTime>,
     /// Deleted databases, and when they are purged.
@@ -187,6 +200,7 @@ impl Model {
             objects: BTreeMap::new(),
             purges: BTreeSet::new(),
             vaults: BTreeMap::new(),
+            stolen: Vec::new(),
             cadence: Cadence::AsPromised,
             next_backup: None,
             leaving: BTreeMap::new(),
@@ -305,19 +319,23 @@ impl Model {
             self.purge_row(tenant, number);
         }
         for tenant in purged {
-            let (no_vacuum, no_checkpoint) =
-                (self.is(Sabotage::NoVacuum), self.is(Sabotage::NoCheckpoint));
-            let Some(home) = self.homes.get_mut(&tenant) else {
-                continue;
-            };
-            if no_vacuum {
-                home.disk.vacuum_badly()
-            } else {
-                home.disk.vacuum()
-            }
-            if !no_checkpoint {
-                home.disk.checkpoint();
-            }
+            self.flush(tenant);
+        }
+    }
+
+    fn flush(&mut self, tenant: Tenant) {
+        let (no_vacuum, no_checkpoint) =
+            (self.is(Sabotage::NoVacuum), self.is(Sabotage::NoCheckpoint));
+        let Some(home) = self.homes.get_mut(&tenant) else {
+            return;
+        };
+        if no_vacuum {
+            home.disk.vacuum_badly()
+        } else {
+            home.disk.vacuum()
+        }
+        if !no_checkpoint {
+            home.disk.checkpoint();
         }
     }
 
@@ -325,18 +343,31 @@ impl Model {
         let due = self.leaving.iter().filter(|(_, due)| **due <= at);
         let due: Vec<_> = due.map(|(tenant, _)| *tenant).collect();
         for tenant in due {
+            if self.back_up(tenant).is_err() {
+                continue;
+            }
             self.leaving.remove(&tenant);
             self.purges.retain(|(_, of, _)| *of != tenant);
             let rows = self.homes.get(&tenant).map(|home| &home.rows);
             let objects = rows.iter().flat_map(|rows| rows.values());
             let objects: Vec<_> = objects.filter_map(|row| row.attachment).collect();
-            for object in objects {
-                self.objects.remove(&object);
+            if !self.is(Sabotage::StoreSkipped) {
+                self.objects.retain(|object, _| !objects.contains(object));
+            }
+            if self.is(Sabotage::KeyWithPurge)
+                && let Some(home) = self.homes.get(&tenant)
+            {
+                self.keys.remove(&home.data);
             }
             let service = ActorContext::service("purge");
             let item = ItemId::from(i64::from(tenant.0));
             self.record(tenant, service, Action::DatabasePurged, &item);
             if let Some(home) = self.homes.get_mut(&tenant) {
+                let live = home.numbered.iter().filter(|(_, number)| {
+                    let row = home.rows.get(number);
+                    row.is_some_and(|row| row.deleted.is_none())
+                });
+                home.last = Some(live.map(|(record, _)| *record).collect());
                 home.rows.clear();
                 home.numbered.clear();
                 home.disk = Disk::default();
@@ -370,7 +401,12 @@ impl Model {
 impl Subject for Model {
     fn perform<'a>(&'a mut self, act: &'a Act) -> BoxFuture<'a, Result<Seen, Refusal>> {
         self.rounds = self.rounds.saturating_add(1);
-        Box::pin(async move { self.do_act(act) })
+        Box::pin(async move {
+            match self.do_act(act)? {
+                Seen::Certified(unsigned) => people::sign(&unsigned.note).await,
+                seen => Ok(seen),
+            }
+        })
     }
 
     fn run_until(&mut self, at: UtcDateTime) -> BoxFuture<'_, Result<(), SubjectError>> {
@@ -438,6 +474,12 @@ impl Subject for Model {
                 for (_, value) in values {
                     let times = occurrences(&self.open(&value), canary.marker());
                     seen.add_found(Store::Backups, Sight::Opened, times);
+                }
+            }
+            for copy in &self.stolen {
+                for (_, value) in backups::values(&self.open(copy)) {
+                    let times = occurrences(&self.open(&value), canary.marker());
+                    seen.add_found(Store::Replica, Sight::Opened, times);
                 }
             }
             Ok(seen)

@@ -8,6 +8,8 @@ mod a_backup_that_failed_is_told_and_tried_again;
 #[cfg(test)]
 mod a_hold_keeps_what_would_be_deleted;
 #[cfg(test)]
+mod a_purge_by_hand_is_ordered_certified_and_finished;
+#[cfg(test)]
 mod a_purge_stopped_at_any_step_ends_at_the_next_sweep;
 #[cfg(test)]
 mod a_purged_database_leaves_its_backups_alone;

@@ -61,6 +61,7 @@ impl Keys {
     /// another one is planned, [`KeyError::Floor`] before a floor over the tenant's bytes,
     /// [`KeyError::Absent`] for a tenant without roots, [`KeyError::State`] once they are
     /// destroyed, [`KeyError::Store`].
+    // clause: P-59, P-60
     pub async fn plan_tenant(&self, tenant: TenantId, at: UtcDateTime) -> Result<(), KeyError> {
         self.check_gate().await?;
         let at = whole_micros(at);
@@ -100,6 +101,7 @@ impl Keys {
     /// The first failure, after all keys were tried: [`KeyError::Held`], [`KeyError::Floor`],
     /// [`KeyError::RecordsLeft`], [`KeyError::StillThere`], [`KeyError::Backend`],
     /// [`KeyError::Escrow`], [`KeyError::Store`].
+    // clause: P-49
     pub async fn destroy_due(&self, now: UtcDateTime) -> Result<Vec<DestroyedKey>, KeyError> {
         self.check_gate().await?;
         self.destroy_all_due(now, &ActorContext::service(tell::SERVICE))

@@ -14,6 +14,10 @@ use time::{Duration, UtcDateTime};
 
 /// How far an end is moved.
 const OFF: Duration = Duration::days(10);
+/// About as long as a record stays in a bin.
+const BIN: Duration = Duration::days(30);
+/// Well beyond the end of whatever it opens.
+const FAR: Duration = Duration::days(60);
 /// Bytes that are read at a time.
 const PART_LEN_BYTES: u32 = 65_536;
 
@@ -275,6 +279,16 @@ impl MovedEnd {
 
     pub(super) fn late(sound: Arc<dyn VaultKeys>) -> Self {
         Self { sound, by: OFF }
+    }
+
+    /// Counted from when the last record that was deleted before has left the bin.
+    pub(super) fn by_bin(sound: Arc<dyn VaultKeys>) -> Self {
+        Self { sound, by: BIN }
+    }
+
+    /// What opens chunks outlives them, and nothing else does.
+    pub(super) fn outliving(sound: Arc<dyn VaultKeys>) -> Self {
+        Self { sound, by: FAR }
     }
 }
 

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use covenant::Wrap;
 use covenant_core::event::{Action, ActorContext};
 use covenant_core::sealer::{DestroyOrder, Purpose};
-use covenant_core::{EventId, KeyId, OrderId, Owner, TenantId};
+use covenant_core::{Clock, EventId, KeyId, OrderId, Owner, TenantId};
 use crypto_envelope::GroupName;
 use crypto_envelope::copies::KeyCopy;
 use crypto_envelope::journal::KeyEvent;
@@ -24,6 +24,8 @@ pub(super) enum Flaw {
     StaysOn,
     /// What is told of unwraps is lost.
     ForgetsUnwraps,
+    /// The roots of a purged tenant die at once, whatever was planned.
+    DiesWithPurge(Arc<dyn Clock>),
 }
 
 /// Wraps the store of keys with a flaw.
@@ -130,6 +132,10 @@ impl KeyStore for Flawed {
         self.sound.move_roots(to, roots)
     }
     fn plan_roots(&self, tenant: TenantId, at: UtcDateTime) -> StoreFuture<'_, Planned> {
+        let at = match &self.flaw {
+            Flaw::DiesWithPurge(clock) => clock.now(),
+            _ => at,
+        };
         self.sound.plan_roots(tenant, at)
     }
     fn due(&self, now: UtcDateTime) -> StoreFuture<'_, Due> {

@@ -58,6 +58,40 @@ impl RecordTables for IndexRowOnly {
     }
 }
 
+/// Says that a record is in the bin, and leaves it where every read sees it.
+#[derive(Debug)]
+pub(super) struct BinVisible(pub(super) Arc<dyn RecordTables>);
+
+impl RecordTables for BinVisible {
+    fn bin<'a>(
+        &'a self,
+        _tx: &'a mut Tx,
+        _tenant: TenantId,
+        _record: &'a ItemId,
+        _at: UtcDateTime,
+    ) -> BoxFuture<'a, Result<u64, DbError>> {
+        Box::pin(async { Ok(1) })
+    }
+
+    fn unbin<'a>(
+        &'a self,
+        tx: &'a mut Tx,
+        tenant: TenantId,
+        record: &'a ItemId,
+    ) -> BoxFuture<'a, Result<u64, DbError>> {
+        self.0.unbin(tx, tenant, record)
+    }
+
+    fn erase<'a>(
+        &'a self,
+        tx: &'a mut Tx,
+        tenant: TenantId,
+        record: &'a ItemId,
+    ) -> BoxFuture<'a, Result<ErasedRows, DbError>> {
+        self.0.erase(tx, tenant, record)
+    }
+}
+
 /// Takes the content out as soon as a record goes into the bin.
 #[derive(Debug)]
 pub(super) struct BinLost(pub(super) Arc<dyn RecordTables>);

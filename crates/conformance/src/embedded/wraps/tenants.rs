@@ -1,13 +1,17 @@
-//! Wrong about tenants: facts that are read once and believed for ever.
+//! Wrong about tenants: facts that are read once and believed for ever, roles that members give
+//! themselves.
 
 use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use covenant_core::{BoxFuture, DecisionId, OutboxTx, TenantId, TxTag, UserId};
 use sql_store::due::Due;
+use sql_store::{Migrations, Tx};
 use tenant_isolation::{
-    Decision, DecisionRow, Registry, RegistryError, RegistryTx, Role, TenantEpoch, TenantRecord,
-    TenantSnapshot,
+    Decision, DecisionRow, IsolationReport, MaintenanceSlot, Permit, Placement, Registry,
+    RegistryError, RegistryTx, Role, StoreError, StoreIdentity, StoreMetadata, TenantEpoch,
+    TenantRecord, TenantSnapshot, TenantStore,
 };
 
 /// What was read of each tenant, for each member who asked.
@@ -84,6 +88,108 @@ impl Registry for Cached {
 
     fn decisions(&self, tenant: TenantId) -> BoxFuture<'_, Result<u64, RegistryError>> {
         self.sound.decisions(tenant)
+    }
+}
+
+/// Says that a tenant's store is removed, and leaves it.
+#[derive(Debug)]
+pub(super) struct Unremoved(pub(super) Arc<dyn TenantStore>);
+
+impl TenantStore for Unremoved {
+    fn placement(&self) -> Placement {
+        self.0.placement()
+    }
+
+    fn self_check(&self) -> BoxFuture<'_, Result<IsolationReport, StoreError>> {
+        self.0.self_check()
+    }
+
+    fn provision<'s>(
+        &'s self,
+        identity: &'s StoreIdentity,
+        tables: &'s [Migrations],
+    ) -> BoxFuture<'s, Result<(), StoreError>> {
+        self.0.provision(identity, tables)
+    }
+
+    fn begin<'s>(&'s self, permit: Permit<'s>) -> BoxFuture<'s, Result<Tx, StoreError>> {
+        self.0.begin(permit)
+    }
+
+    fn metadata<'s>(
+        &'s self,
+        permit: Permit<'s>,
+    ) -> BoxFuture<'s, Result<StoreMetadata, StoreError>> {
+        self.0.metadata(permit)
+    }
+
+    fn maintain<'s>(
+        &'s self,
+        permit: Permit<'s>,
+    ) -> BoxFuture<'s, Result<MaintenanceSlot, StoreError>> {
+        self.0.maintain(permit)
+    }
+
+    fn replace<'s>(
+        &'s self,
+        permit: Permit<'s>,
+        restored: &'s Path,
+    ) -> BoxFuture<'s, Result<(), StoreError>> {
+        self.0.replace(permit, restored)
+    }
+
+    fn remove<'s>(
+        &'s self,
+        _permit: Permit<'s>,
+    ) -> BoxFuture<'s, Result<Vec<PathBuf>, StoreError>> {
+        Box::pin(async { Ok(Vec::new()) })
+    }
+}
+
+/// Believes whoever is let in to have the role that the request needs.
+#[derive(Debug)]
+pub(super) struct RoleByMember(pub(super) Arc<dyn Registry>);
+
+impl Registry for RoleByMember {
+    fn snapshot(
+        &self,
+        tenant: TenantId,
+        member: Option<UserId>,
+    ) -> BoxFuture<'_, Result<TenantSnapshot, RegistryError>> {
+        Box::pin(async move {
+            let mut read = self.0.snapshot(tenant, member).await?;
+            if let Some((_, role)) = &mut read.role {
+                *role = Role::Admin;
+            }
+            Ok(read)
+        })
+    }
+
+    fn begin(&self, tag: TxTag) -> BoxFuture<'_, Result<Box<dyn RegistryTx>, RegistryError>> {
+        self.0.begin(tag)
+    }
+
+    fn tenants(&self) -> BoxFuture<'_, Result<Vec<(TenantId, TenantRecord)>, RegistryError>> {
+        self.0.tenants()
+    }
+
+    fn members(
+        &self,
+        tenant: TenantId,
+    ) -> BoxFuture<'_, Result<Vec<(UserId, Role)>, RegistryError>> {
+        self.0.members(tenant)
+    }
+
+    fn decision(
+        &self,
+        tenant: TenantId,
+        id: DecisionId,
+    ) -> BoxFuture<'_, Result<Option<Decision>, RegistryError>> {
+        self.0.decision(tenant, id)
+    }
+
+    fn decisions(&self, tenant: TenantId) -> BoxFuture<'_, Result<u64, RegistryError>> {
+        self.0.decisions(tenant)
     }
 }
 

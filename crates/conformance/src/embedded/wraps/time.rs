@@ -37,6 +37,10 @@ impl Shifted {
 impl Retention for Shifted {
     fn evaluate(&self, item: &Item<'_>, holds: &HoldView, moment: &Moment) -> Verdict {
         let mut verdict = self.sound.evaluate(item, holds, moment);
+        if self.by.is_positive() {
+            let late = |at: UtcDateTime| at.saturating_add(self.by);
+            verdict.gone_by = verdict.gone_by.map(late);
+        }
         if verdict.state != State::Held
             && let KeepUntil::At(until) = verdict.keep_until
         {

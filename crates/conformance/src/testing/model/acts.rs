@@ -48,21 +48,28 @@ impl Model {
             Act::RevealSensitive { tenant, record } => self.reveal(*tenant, *record),
             Act::ListRecords { tenant } => {
                 let home = self.home(*tenant)?;
+                let bin_shown = self.is(Sabotage::BinVisible);
                 let live = |number: &u64| {
-                    home.rows
-                        .get(number)
-                        .is_some_and(|row| row.deleted.is_none())
+                    let row = home.rows.get(number);
+                    row.is_some_and(|row| row.deleted.is_none() || bin_shown)
                 };
                 let all = home.numbered.iter().filter(|(_, number)| live(number));
                 Ok(Seen::Records(all.map(|(record, _)| *record).collect()))
             }
+            Act::PurgeByHand { tenant, record, by } => self.purge_by_hand(*tenant, *record, *by),
             Act::DeleteDatabase { tenant } => {
                 let item = ItemId::from(i64::from(tenant.0));
                 let home = self.home_mut(*tenant)?;
                 home.deleted = true;
                 let user = ActorContext::member(home.user, ADDRESS);
                 self.record(*tenant, user, Action::DatabaseDeleted, &item);
-                let due = self.clock.now() + super::DATABASE_WAIT;
+                let now = self.clock.now();
+                let late = self.figures.database(now) + time::Duration::seconds(2);
+                let due = if self.is(Sabotage::PurgeLate) {
+                    late
+                } else {
+                    now + super::DATABASE_WAIT
+                };
                 self.leaving.insert(*tenant, due);
                 Ok(Seen::Done)
             }
@@ -107,6 +114,7 @@ impl Model {
             Act::BackUp { .. }
             | Act::ListSnapshots { .. }
             | Act::RestoreSnapshot { .. }
+            | Act::RestoreBehindLog { .. }
             | Act::ListVaults
             | Act::TryVaultRoot { .. } => self.do_backup_act(act),
         }
@@ -127,6 +135,7 @@ impl Model {
             numbered: BTreeMap::new(),
             touched: 0,
             attributed: 0,
+            last: None,
         };
         let (data, sensitive) = (home.data, home.sensitive);
         let (contents, second) = (KeyUse::Contents(tenant), KeyUse::Sensitive(tenant));
@@ -139,6 +148,12 @@ impl Model {
     pub(super) fn home(&self, tenant: Tenant) -> Result<&Home, Refusal> {
         let home = self.homes.get(&tenant).filter(|home| !home.deleted);
         home.ok_or_else(|| Refusal::denied("no such database"))
+    }
+
+    /// A tenant, whether its database is deleted or not.
+    pub(super) fn any_home(&self, tenant: Tenant) -> Result<&Home, Refusal> {
+        let home = self.homes.get(&tenant);
+        home.ok_or_else(|| Refusal::denied("no such tenant"))
     }
 
     fn home_mut(&mut self, tenant: Tenant) -> Result<&mut Home, Refusal> {
@@ -288,7 +303,7 @@ impl Model {
 
     fn read_record(&mut self, tenant: Tenant, record: Record) -> Result<Seen, Refusal> {
         let (_, row) = self.row(tenant, record)?;
-        if row.deleted.is_some() {
+        if row.deleted.is_some() && !self.is(Sabotage::BinVisible) {
             return Err(Refusal::denied("the record is in the bin"));
         }
         let row = row.clone();

@@ -38,6 +38,18 @@ impl Model {
                 let found = found.ok_or_else(|| Refusal::denied("no such backup"))?;
                 self.restore(*tenant, &found.bytes, *keys)
             }
+            Act::RestoreBehindLog { tenant, snapshot } => {
+                if !self.is(Sabotage::LogRolledBack) && !self.is(Sabotage::RestoreWithoutReplay) {
+                    return Err(Refusal::denied("the log is behind a known head"));
+                }
+                let own = self.vaults.iter().filter(|((of, _), _)| of == tenant);
+                let mut all = own.flat_map(|(_, vault)| &vault.snapshots);
+                let found = all.find(|found| found.seen.id == *snapshot);
+                let found = found.ok_or_else(|| Refusal::denied("no such backup"))?;
+                let content = values(&self.open(&found.bytes)).into_iter();
+                let all = content.map(|(record, sealed)| (record, self.open(&sealed)));
+                Ok(Seen::Restored(all.collect()))
+            }
             Act::ListVaults => {
                 let all = self.vaults.iter().map(|((tenant, _), vault)| VaultSeen {
                     vault: vault.id,
@@ -51,7 +63,7 @@ impl Model {
         }
     }
 
-    fn back_up(&mut self, tenant: Tenant) -> Result<SnapshotSeen, Refusal> {
+    pub(super) fn back_up(&mut self, tenant: Tenant) -> Result<SnapshotSeen, Refusal> {
         let now = self.clock.now();
         if self.depot_down_until.is_some_and(|until| now < until) {
             let none = VaultId::from_uuid(self.uuid());
@@ -76,6 +88,7 @@ impl Model {
         let ends = match self.sabotage {
             Some(Sabotage::BackupGoneEarly) => floor - Duration::seconds(2),
             Some(Sabotage::BackupKeptLate) => ceiling + Duration::seconds(2),
+            Some(Sabotage::WrongStartEvent) => ceiling + Duration::days(30),
             _ => floor,
         };
         if let Some(vault) = self.vaults.get_mut(&(tenant, day)) {
@@ -109,7 +122,7 @@ impl Model {
     }
 
     fn content(&self, tenant: Tenant) -> Result<Vec<u8>, Refusal> {
-        let home = self.home(tenant)?;
+        let home = self.any_home(tenant)?;
         let mut bytes = HEADER.to_vec();
         for (record, number) in &home.numbered {
             let stored = home
@@ -136,8 +149,14 @@ impl Model {
         if !content.starts_with(HEADER) {
             return Err(Refusal::denied("not authentic"));
         }
-        let home = self.home(tenant)?;
+        let home = self.any_home(tenant)?;
         let live = |record: &Record| {
+            if self.is(Sabotage::RestoreWithoutReplay) {
+                return true;
+            }
+            if let Some(last) = &home.last {
+                return last.contains(record);
+            }
             let row = home
                 .numbered
                 .get(record)
@@ -171,7 +190,12 @@ impl Model {
         let due: Vec<_> = due.map(|(place, _)| *place).collect();
         for place in due {
             if let Some(vault) = self.vaults.remove(&place) {
-                self.keys.remove(&vault.root);
+                if self.is(Sabotage::ChunkKeyKept) {
+                    self.stolen
+                        .extend(vault.snapshots.into_iter().map(|one| one.bytes));
+                } else {
+                    self.keys.remove(&vault.root);
+                }
                 self.note(place.0, Action::KeyDestroyed, vault.id);
                 self.note(place.0, Action::BackupPurged, vault.id);
             }

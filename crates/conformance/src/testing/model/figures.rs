@@ -17,6 +17,7 @@ pub(super) enum Rhythm {
 pub(super) struct Figures {
     bin: Brief,
     backup: Brief,
+    database: Brief,
     pub(super) rhythm: Rhythm,
     pub(super) zone: Zone,
 }
@@ -28,6 +29,7 @@ impl Figures {
         let bin = limits(document, Action::RecordDeleted, &[Action::RecordPurged]);
         let ends = [Action::BackupPurged, Action::BackupUnrestorable];
         let backup = limits(document, Action::BackupCompleted, &ends);
+        let database = limits(document, Action::DatabaseDeleted, &[Action::DatabasePurged]);
         let every = document
             .clauses()
             .iter()
@@ -36,6 +38,7 @@ impl Figures {
         Self {
             bin: brief(bin, reading, &zone),
             backup: brief(backup, reading, &zone),
+            database: brief(database, reading, &zone),
             rhythm: if nightly {
                 Rhythm::Nightly
             } else {
@@ -48,6 +51,11 @@ impl Figures {
     /// The last instant at which a record must still be in the bin, and the last at which it may be.
     pub(super) fn bin(&self, deleted: UtcDateTime) -> (UtcDateTime, UtcDateTime) {
         window(&self.bin, deleted, deleted)
+    }
+
+    /// The last instant at which a deleted database may still be there.
+    pub(super) fn database(&self, deleted: UtcDateTime) -> UtcDateTime {
+        window(&self.database, deleted, deleted).1
     }
 
     /// The same for a backup.
@@ -75,6 +83,7 @@ fn brief(limits: Limits, reading: &Reading, zone: &Zone) -> Brief {
         limits: Some(limits),
         count: None,
         tokens: std::collections::BTreeSet::new(),
+        declared: None,
         reading: reading.clone(),
         zone: zone.clone(),
     })

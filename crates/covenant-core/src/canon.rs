@@ -15,16 +15,19 @@ impl Writer {
         Self(Vec::new())
     }
 
+    /// An empty writer that takes so many bytes without growing.
+    #[must_use]
+    pub fn with_capacity(len: usize) -> Self {
+        Self(Vec::with_capacity(len))
+    }
+
     /// Appends length and bytes; a value of 4 GiB or more is cut to `u32::MAX` bytes, which no
     /// caller reaches (all formats cap far below).
     pub fn bytes(&mut self, value: &[u8]) -> &mut Self {
         let len = u32::try_from(value.len()).unwrap_or(u32::MAX);
+        let cut = usize::try_from(len).unwrap_or(usize::MAX);
         self.0.extend_from_slice(&len.to_be_bytes());
-        self.0.extend(
-            value
-                .iter()
-                .take(usize::try_from(len).unwrap_or(usize::MAX)),
-        );
+        self.0.extend_from_slice(value.get(..cut).unwrap_or(value));
         self
     }
 

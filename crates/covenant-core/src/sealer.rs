@@ -11,6 +11,9 @@ use crate::{BoxFuture, ClauseId, KeyId, OrderId, Secret, TenantId, VaultId, cano
 pub const PLACE_PART_LEN_BYTES_MAX: usize = 1024;
 /// Longest context in bytes (crypto-envelope 4.2).
 pub const PLACE_LEN_BYTES_MAX: usize = 4096;
+/// Bytes of a context beside its named parts, at most: eight lengths, the label, version, owner,
+/// the longest purpose and the layer.
+const CONTEXT_REST_LEN_BYTES: usize = 8 * 4 + 17 + 16 + 33 + 9 + 1;
 
 /// Whose key seals.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -206,7 +209,9 @@ impl Place {
             locator,
             layer,
         } = self;
-        let mut w = canon::Writer::new();
+        let named = [collection.len(), field.len(), locator.len()];
+        let len: usize = CONTEXT_REST_LEN_BYTES.saturating_add(named.into_iter().sum());
+        let mut w = canon::Writer::with_capacity(len);
         w.text("covenant/sealed/1")
             .bytes(version.as_bytes())
             .bytes(&owner.encode())

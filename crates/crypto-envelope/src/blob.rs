@@ -50,6 +50,9 @@ pub enum BlobError {
     /// The range begins after the end, or ends before it begins.
     #[error("the range is not within the blob")]
     Range,
+    /// What is sealed cannot be written.
+    #[error("the sealed blob cannot be written")]
+    Sink(#[source] std::io::Error),
     /// The source of its bytes failed.
     #[error("the bytes of the blob cannot be read")]
     Source(#[source] Box<dyn std::error::Error + Send + Sync>),
@@ -78,6 +81,16 @@ impl From<cobblestone::SealError> for BlobError {
         match error {
             cobblestone::SealError::TooLarge => Self::TooLarge,
             cobblestone::SealError::Random(source) => Self::Key(KeyError::Random(source)),
+        }
+    }
+}
+
+impl From<cobblestone::StreamError> for BlobError {
+    fn from(error: cobblestone::StreamError) -> Self {
+        match error {
+            cobblestone::StreamError::Seal(source) => source.into(),
+            cobblestone::StreamError::Sink(source) => Self::Sink(source),
+            cobblestone::StreamError::Source(source) => Self::Source(Box::new(source)),
         }
     }
 }
@@ -244,6 +257,21 @@ impl BlobWriter {
     pub fn push(&mut self, plain: &[u8], out: &mut Vec<u8>) -> Result<(), BlobError> {
         out.append(&mut self.head);
         Ok(self.sealing.push(plain, out)?)
+    }
+
+    /// Seals what a source still gives, and ends the blob: see [`Sealing::seal_all`], which copies
+    /// nothing. Returns how many bytes the source gave.
+    ///
+    /// # Errors
+    /// [`BlobError::Source`], [`BlobError::Sink`], [`BlobError::TooLarge`]; what the sink has got is
+    /// no blob then.
+    pub fn seal_all(
+        self,
+        source: &mut dyn std::io::Read,
+        sink: &mut dyn std::io::Write,
+    ) -> Result<u64, BlobError> {
+        sink.write_all(&self.head).map_err(BlobError::Sink)?;
+        Ok(self.sealing.seal_all(source, sink)?)
     }
 
     /// Seals what is left, and ends the blob.

@@ -12,13 +12,14 @@ mod stream;
 mod writer;
 
 use covenant_core::Secret;
-use ring::aead::{AES_256_GCM, LessSafeKey, NONCE_LEN, Nonce, UnboundKey};
+use ring::aead::{AES_256_GCM, Aad, LessSafeKey, NONCE_LEN, Nonce, Tag, UnboundKey};
 use ring::hkdf::{HKDF_SHA512, KeyType, Prk};
 
 pub use offset::{plain_len, sealed_len};
 pub use ranged::Opening;
 pub use reader::{NotAuthentic, open};
-pub use stream::Sealing;
+pub use stream::{Sealing, StreamError};
+pub(crate) use writer::seal_behind;
 pub use writer::{SealError, seal, seal_with_salt};
 
 /// Bytes of the salt at the head of a message (C2SP chunked-encryption).
@@ -93,6 +94,37 @@ impl Message {
             .zip(number.iter().rev())
             .for_each(|(to, from)| *to ^= from);
         Nonce::assume_unique_for_key(nonce)
+    }
+
+    /// Seals a chunk where it lies; the tag belongs behind it.
+    fn seal_in_place(&self, chunk: u64, text: &mut [u8]) -> Result<Tag, SealError> {
+        self.key
+            .seal_in_place_separate_tag(self.nonce(chunk), Aad::empty(), text)
+            .or(Err(SealError::TooLarge))
+    }
+
+    /// Appends a chunk and seals it there.
+    fn seal_onto(&self, chunk: u64, plain: &[u8], out: &mut Vec<u8>) -> Result<(), SealError> {
+        let start = out.len();
+        out.extend_from_slice(plain);
+        let text = out.get_mut(start..).ok_or(SealError::TooLarge)?;
+        let tag = self.seal_in_place(chunk, text)?;
+        out.extend_from_slice(tag.as_ref());
+        Ok(())
+    }
+
+    /// Appends a sealed chunk and opens it there; nothing is appended when it is not authentic.
+    fn open_onto(&self, chunk: u64, sealed: &[u8], out: &mut Vec<u8>) -> Result<(), NotAuthentic> {
+        let start = out.len();
+        out.extend_from_slice(sealed);
+        let text = out.get_mut(start..).ok_or(NotAuthentic)?;
+        let opened = self
+            .key
+            .open_in_place(self.nonce(chunk), Aad::empty(), text);
+        let opened = opened.map_or(Err(NotAuthentic), |opened| Ok(opened.len()));
+        // ring has wiped what did not open
+        out.truncate(start.saturating_add(opened.unwrap_or(0)));
+        opened.map(drop)
     }
 }
 

@@ -86,18 +86,17 @@ pub fn seal_with(
     {
         return Err(too_large);
     }
-    let message = match cobblestone::seal(root, &place.context(version), plain, random) {
-        Ok(message) => message,
-        Err(cobblestone::SealError::TooLarge) => return Err(too_large),
-        Err(cobblestone::SealError::Random(source)) => {
-            return Err(SealError::Unavailable(Box::new(source)));
-        }
-    };
-    let mut sealed = Vec::with_capacity(message.len().saturating_add(PREFIX_LEN_BYTES));
-    sealed.push(SEALED_VERSION);
-    sealed.extend_from_slice(version.as_bytes());
-    sealed.extend_from_slice(&message);
-    Ok(sealed)
+    let unavailable = |source| SealError::Unavailable(Box::new(source));
+    let mut salt = [0_u8; SALT_LEN_BYTES];
+    random.fill(&mut salt).map_err(unavailable)?;
+    let mut prefix = [SEALED_VERSION; PREFIX_LEN_BYTES];
+    let id = prefix.iter_mut().skip(1).zip(version.as_bytes());
+    id.for_each(|(to, from)| *to = *from);
+    match cobblestone::seal_behind(&prefix, root, &place.context(version), plain, &salt) {
+        Ok(sealed) => Ok(sealed),
+        Err(cobblestone::SealError::TooLarge) => Err(too_large),
+        Err(cobblestone::SealError::Random(source)) => Err(unavailable(source)),
+    }
 }
 
 /// Opens what was sealed at the place under this version of its root; needs no store and no

@@ -6,7 +6,6 @@ use std::fmt;
 use std::ops::Range;
 
 use covenant_core::Secret;
-use ring::aead::Aad;
 use subtle::ConstantTimeEq as _;
 
 use super::{
@@ -113,18 +112,7 @@ impl Opening {
         let out = out.expose_mut();
         out.reserve(sealed.len());
         for (number, chunk) in (first..).zip(sealed.chunks(SEALED_CHUNK_LEN_BYTES)) {
-            // copied once, to where it is opened and stays
-            let start = out.len();
-            out.extend_from_slice(chunk);
-            let nonce = self.message.nonce(number);
-            let part = out.get_mut(start..).ok_or(NotAuthentic)?;
-            let opened = self.message.key.open_in_place(nonce, Aad::empty(), part);
-            let len = opened.as_ref().map_or(0, |opened| opened.len());
-            let failed = opened.is_err();
-            out.truncate(start.saturating_add(len));
-            if failed {
-                return Err(NotAuthentic);
-            }
+            self.message.open_onto(number, chunk, out)?;
         }
         Ok(())
     }

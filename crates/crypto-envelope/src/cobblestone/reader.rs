@@ -1,10 +1,11 @@
 //! Opening a whole message, in memory: everything or nothing.
 
 use covenant_core::Secret;
-use ring::aead::Aad;
 use subtle::ConstantTimeEq;
 
-use super::{HEADER_LEN_BYTES, Message, SALT_LEN_BYTES, SEALED_CHUNK_LEN_BYTES, plain_len};
+use super::{
+    HEADER_LEN_BYTES, Message, SALT_LEN_BYTES, SEALED_CHUNK_LEN_BYTES, TAG_LEN_BYTES, plain_len,
+};
 
 /// Not what was sealed under this root and context. Nothing tells which byte was wrong.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -37,17 +38,10 @@ pub fn open(
         return Err(NotAuthentic);
     }
 
-    let mut plain = Secret::new(Vec::with_capacity(len));
-    let mut chunk = Secret::new(Vec::with_capacity(SEALED_CHUNK_LEN_BYTES.min(body.len())));
-    for (number, sealed) in (0_u64..).zip(body.chunks(SEALED_CHUNK_LEN_BYTES)) {
-        let buffer = chunk.expose_mut();
-        buffer.clear();
-        buffer.extend_from_slice(sealed);
-        let opened = message
-            .key
-            .open_in_place(message.nonce(number), Aad::empty(), buffer)
-            .or(Err(NotAuthentic))?;
-        plain.expose_mut().extend_from_slice(opened);
+    // each chunk is opened where it stays, so that the last one's tag needs room for a while
+    let mut plain = Secret::new(Vec::with_capacity(len.saturating_add(TAG_LEN_BYTES)));
+    for (number, chunk) in (0_u64..).zip(body.chunks(SEALED_CHUNK_LEN_BYTES)) {
+        message.open_onto(number, chunk, plain.expose_mut())?;
     }
     Ok(plain)
 }

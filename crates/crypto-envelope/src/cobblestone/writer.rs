@@ -1,7 +1,6 @@
 //! Sealing a whole message, in memory.
 
 use covenant_core::{Random, RandomError};
-use ring::aead::Aad;
 
 use super::{CHUNK_LEN_BYTES, Message, SALT_LEN_BYTES, sealed_len};
 
@@ -43,26 +42,32 @@ pub fn seal_with_salt(
     plain: &[u8],
     salt: &[u8; SALT_LEN_BYTES],
 ) -> Result<Vec<u8>, SealError> {
+    seal_behind(&[], root, context, plain, salt)
+}
+
+/// The same behind a prefix, in one allocation of the final length.
+pub(crate) fn seal_behind(
+    prefix: &[u8],
+    root: &[u8; 32],
+    context: &[u8],
+    plain: &[u8],
+    salt: &[u8; SALT_LEN_BYTES],
+) -> Result<Vec<u8>, SealError> {
     let len = u64::try_from(plain.len()).ok().and_then(sealed_len);
     let len = len
         .and_then(|len| usize::try_from(len).ok())
+        .and_then(|len| len.checked_add(prefix.len()))
         .ok_or(SealError::TooLarge)?;
     let message = Message::derive(root, salt, context).ok_or(SealError::TooLarge)?;
     let mut out = Vec::with_capacity(len);
+    out.extend_from_slice(prefix);
     out.extend_from_slice(salt);
     out.extend_from_slice(&message.commitment);
 
     let full = plain.chunks_exact(CHUNK_LEN_BYTES);
     let last = full.remainder();
     for (number, chunk) in (0_u64..).zip(full.chain(std::iter::once(last))) {
-        let start = out.len();
-        out.extend_from_slice(chunk);
-        let sealed = out.get_mut(start..).ok_or(SealError::TooLarge)?;
-        let tag = message
-            .key
-            .seal_in_place_separate_tag(message.nonce(number), Aad::empty(), sealed)
-            .or(Err(SealError::TooLarge))?;
-        out.extend_from_slice(tag.as_ref());
+        message.seal_onto(number, chunk, &mut out)?;
     }
     Ok(out)
 }

@@ -3,6 +3,8 @@
 #![cfg(feature = "testing")]
 
 #[cfg(test)]
+mod a_range_of_a_gibibyte_costs_its_chunks;
+#[cfg(test)]
 #[cfg(feature = "object-store")]
 mod a_sealed_store_is_a_store_like_every_other;
 #[cfg(test)]

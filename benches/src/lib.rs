@@ -1,6 +1,7 @@
-//! Measures that mean the same on every machine: two pieces of work in the same run, in turns, and
-//! the median of their ratios. A measure is one line of JSON with the keys `id`, `value`, `unit`,
-//! `peer`, `bar` and `holds`; a bar that does not hold is printed as such, and fails nothing.
+//! Measures that mean the same on every machine, a busy one too: two pieces of work in the same run,
+//! in turns and in slices shorter than a scheduler's, and the ratio of what the undisturbed quarter
+//! of the slices took. A measure is one line of JSON with the keys `id`, `value`, `unit`, `peer`,
+//! `bar` and `holds`; a bar that does not hold is printed as such, and fails nothing.
 #![forbid(unsafe_code)]
 #![expect(clippy::print_stdout, reason = "a bench prints its measures")]
 
@@ -10,10 +11,15 @@ use std::time::Duration;
 use covenant_core::{Clock as _, SystemClock};
 use serde_json::json;
 
-/// Pairs of samples; odd, so that there is one in the middle.
+/// Pairs of samples, at least.
 const ROUNDS: usize = 21;
-/// A sample lasts at least so long, so that the clock's own step does not count.
-const SAMPLE_MIN: Duration = Duration::from_millis(4);
+/// Pairs of samples, at most.
+const ROUNDS_MAX: usize = 240;
+/// Pairs of samples above the least end here.
+const BUDGET: Duration = Duration::from_millis(200);
+/// A sample lasts at least so long, so that the clock's own step does not count, and no longer
+/// than it takes the work once or twice: a slice of a scheduler is longer.
+const SAMPLE_MIN: Duration = Duration::from_micros(400);
 /// Most repetitions in a sample.
 const REPEATS_MAX: u32 = 1 << 20;
 
@@ -92,11 +98,12 @@ fn rounded(value: f64) -> f64 {
     (value * 10_000.0).round() / 10_000.0
 }
 
-/// What two pieces of work took, each once: medians.
+/// What two pieces of work took, each once: the lower quartile of the samples, since what disturbs a
+/// sample only ever adds to it.
 #[derive(Debug, Clone, Copy, PartialEq)]
 #[non_exhaustive]
 pub struct Compared {
-    /// Ours in times of the peer's: the median of the ratios of each round.
+    /// Ours in times of the peer's.
     pub ratio: f64,
     /// Ours.
     pub ours: Duration,
@@ -113,51 +120,86 @@ pub fn compare<A, B>(mut ours: impl FnMut() -> A, mut peer: impl FnMut() -> B) -
     // once more, now that both are warm
     ours_repeats = ours_repeats.max(calibrated(&clock, &mut ours));
     peer_repeats = peer_repeats.max(calibrated(&clock, &mut peer));
-    compare_samples(
-        || sample(&clock, &mut ours, ours_repeats) / ours_repeats,
-        || sample(&clock, &mut peer, peer_repeats) / peer_repeats,
-    )
+    let mut ours = || sample(&clock, &mut ours, ours_repeats) / ours_repeats;
+    let mut peer = || sample(&clock, &mut peer, peer_repeats) / peer_repeats;
+    let pair = ours() * ours_repeats + peer() * peer_repeats;
+    compare_rounds(rounds(pair), ours, peer)
 }
 
 /// Compares work that times itself, for work that needs a preparation which is not to count.
-pub fn compare_samples(
+pub fn compare_samples(ours: impl FnMut() -> Duration, peer: impl FnMut() -> Duration) -> Compared {
+    compare_rounds(ROUNDS, ours, peer)
+}
+
+fn compare_rounds(
+    rounds: usize,
     mut ours: impl FnMut() -> Duration,
     mut peer: impl FnMut() -> Duration,
 ) -> Compared {
-    let (mut all_ours, mut all_peer, mut ratios) = (Vec::new(), Vec::new(), Vec::new());
-    for round in 0..ROUNDS {
+    let (mut all_ours, mut all_peer) = (Vec::new(), Vec::new());
+    for round in 0..rounds {
         // whoever comes second finds warm caches: take turns
-        let (a, b) = if round % 2 == 0 {
-            let a = ours();
-            (a, peer())
+        if round % 2 == 0 {
+            all_ours.push(ours());
+            all_peer.push(peer());
         } else {
-            let b = peer();
-            (ours(), b)
-        };
-        ratios.push(a.as_secs_f64() / b.as_secs_f64());
-        all_ours.push(a);
-        all_peer.push(b);
+            all_peer.push(peer());
+            all_ours.push(ours());
+        }
     }
-    ratios.sort_by(f64::total_cmp);
-    all_ours.sort();
-    all_peer.sort();
-    let middle = ROUNDS / 2;
+    compare_taken(all_ours, all_peer)
+}
+
+/// Compares what was taken in turns.
+#[must_use]
+pub fn compare_taken(ours: Vec<Duration>, peer: Vec<Duration>) -> Compared {
+    let (ours, peer) = (undisturbed(ours), undisturbed(peer));
     Compared {
-        ratio: ratios.get(middle).copied().unwrap_or(f64::NAN),
-        ours: all_ours.get(middle).copied().unwrap_or_default(),
-        peer: all_peer.get(middle).copied().unwrap_or_default(),
+        ratio: ours.as_secs_f64() / peer.as_secs_f64(),
+        ours,
+        peer,
     }
 }
 
-/// The median time of one piece of work.
+/// The time of one piece of work: the lower quartile of samples.
 pub fn time<T>(mut work: impl FnMut() -> T) -> Duration {
     let clock = SystemClock::new();
     let repeats = calibrated(&clock, &mut work);
-    let mut all: Vec<_> = (0..ROUNDS)
-        .map(|_| sample(&clock, &mut work, repeats) / repeats)
-        .collect();
-    all.sort();
-    all.get(ROUNDS / 2).copied().unwrap_or_default()
+    let mut once = || sample(&clock, &mut work, repeats);
+    let rounds = rounds(once());
+    undisturbed((0..rounds).map(|_| once() / repeats).collect())
+}
+
+/// How often that which takes so long is repeated.
+fn rounds(took: Duration) -> usize {
+    let fit = BUDGET.as_nanos() / took.as_nanos().max(1);
+    usize::try_from(fit)
+        .unwrap_or(ROUNDS_MAX)
+        .clamp(ROUNDS, ROUNDS_MAX)
+}
+
+/// The lower quartile.
+fn undisturbed(mut samples: Vec<Duration>) -> Duration {
+    samples.sort();
+    samples.get(samples.len() / 4).copied().unwrap_or_default()
+}
+
+/// A clock that was started, for work that is no closure.
+#[derive(Debug)]
+pub struct Stopwatch(SystemClock);
+
+impl Stopwatch {
+    /// Starts.
+    #[must_use]
+    pub fn start() -> Self {
+        Self(SystemClock::new())
+    }
+
+    /// The time since.
+    #[must_use]
+    pub fn elapsed(&self) -> Duration {
+        self.0.monotonic()
+    }
 }
 
 /// The time of one run.
@@ -227,7 +269,7 @@ mod tests {
     }
 
     #[test]
-    fn the_median_of_ratios_ignores_outliers() {
+    fn outliers_do_not_count() {
         let feed = |slow_at: usize| {
             let mut times: VecDeque<_> = (0..ROUNDS)
                 .map(|at| Duration::from_millis(if at == slow_at { 9_000 } else { 20 }))

@@ -60,8 +60,9 @@ fn bench_of(package: &str) -> Result<String, Fault> {
         "conformance" => "conformance",
         other => return Err(Fault::Usage(format!("no bench measures {other}"))),
     };
-    let path = root().join("benches/benches").join(format!("{name}.rs"));
-    if path.is_file() {
+    let benches = root().join("benches/benches");
+    let alone = benches.join(format!("{name}.rs"));
+    if alone.is_file() || benches.join(name).join("main.rs").is_file() {
         return Ok(name.to_owned());
     }
     Err(Fault::Usage(format!("no bench measures {package} yet")))
@@ -86,6 +87,14 @@ fn measures(printed: &str) -> Result<Vec<Value>, Fault> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_bench_is_a_file_or_a_folder() {
+        assert_eq!(bench_of("crypto-envelope").unwrap(), "envelope");
+        assert_eq!(bench_of("audit-log").unwrap(), "audit");
+        assert!(bench_of("pii-scrub").is_err());
+        assert!(bench_of("xtask").is_err());
+    }
 
     #[test]
     fn a_measure_needs_every_key() {

@@ -1,6 +1,7 @@
 //! The envelope: what it costs over ring doing the one derivation and the one AEAD that there are.
 
 mod blob;
+mod peers;
 
 use std::error::Error;
 use std::hint::black_box;
@@ -10,6 +11,7 @@ use benches::{Bar, Measure, compare};
 use covenant_core::sealer::Purpose;
 use covenant_core::{Owner, Place, Random as _, SystemClock, SystemRandom, TenantId};
 use crypto_envelope::backend::MemoryBackend;
+use crypto_envelope::sealed::SealedBytes;
 use crypto_envelope::store::MemoryStore;
 use crypto_envelope::{Keys, KeysOptions, Unlocked, cobblestone};
 use ring::aead::{AES_256_GCM, Aad, LessSafeKey, NONCE_LEN, Nonce, UnboundKey};
@@ -20,11 +22,14 @@ type Outcome = Result<(), Box<dyn Error>>;
 const ROOT: [u8; 32] = [7; 32];
 const VALUE: [u8; 64] = [3; 64];
 const BLOB_LEN_BYTES: usize = 16 << 20;
+/// `c2sp.org/chunked-encryption@v1+AEAD_AES_256_GCM` and a zero.
+const LABEL_LEN_BYTES: usize = 48;
 /// Key, nonce and commitment: what a message derives.
 const DERIVED_LEN_BYTES: usize = 76;
 
 fn main() -> Outcome {
     blob::run()?;
+    peers::run()?;
     small_values()?;
     one_shot()
 }
@@ -96,8 +101,10 @@ fn unlocked() -> Result<(Unlocked, Place), Box<dyn Error>> {
 fn small_values() -> Outcome {
     let (unlocked, place) = unlocked()?;
     let random = SystemRandom::new();
-    // as long as the info of a message: label, version, salt and context
-    let info = [9_u8; 160];
+    // as long as ours: label, salt and context
+    let sealed = unlocked.seal(&place, &VALUE)?;
+    let context = place.context(SealedBytes::parse(&sealed)?.key());
+    let info = vec![9_u8; LABEL_LEN_BYTES + cobblestone::SALT_LEN_BYTES + context.len()];
     let compared = compare(
         || unlocked.seal(&place, black_box(&VALUE)),
         || Limit::seal(&random, &info),
@@ -112,7 +119,6 @@ fn small_values() -> Outcome {
         bar: Bar::AtMost(1.3),
     };
     measure("crypto-envelope/seal-64", compared.ratio).print()?;
-    let sealed = unlocked.seal(&place, &VALUE)?;
     if unlocked.open(&place, &sealed)?.expose().as_slice() != VALUE {
         return Err("what was sealed does not open".into());
     }

@@ -80,9 +80,9 @@ pub type BackendFuture<'a, T> = BoxFuture<'a, Result<T, BackendError>>;
 /// stays as it is. It returns once the KEK is durable. `unwrap_root` gives back exactly what
 /// `wrap_root` was given, under the same id and context, and fails with
 /// [`BackendError::NotAuthentic`] otherwise; it tries the key, and does not rely on the id inside
-/// the wrapped root. After `destroy` returned, nothing that this KEK
-/// wrapped opens again here, whatever crashes before or after; destroying what is not there
-/// succeeds. `probe` says whether the KEK could still unwrap. Which KEKs may be created or
+/// the wrapped root. Calls for many roots do what as many calls for one do. After `destroy` returned,
+/// nothing that this KEK wrapped opens again here, whatever crashes before or after; destroying what
+/// is not there succeeds. `probe` says whether the KEK could still unwrap. Which KEKs may be created or
 /// destroyed is not the backend's business.
 ///
 /// # Errors
@@ -107,6 +107,36 @@ pub trait KekBackend: Debug + Send + Sync {
         context: &'a [u8],
         wrapped: &'a WrappedKey,
     ) -> BackendFuture<'a, Secret<[u8; 32]>>;
+    /// Wraps roots, each for its context, in their order; all of them or none. A backend that has to
+    /// find its KEK for a call finds it once here.
+    fn wrap_roots<'a>(
+        &'a self,
+        id: KeyId,
+        roots: &'a [(Vec<u8>, Secret<[u8; 32]>)],
+    ) -> BackendFuture<'a, Vec<WrappedKey>> {
+        Box::pin(async move {
+            let mut all = Vec::with_capacity(roots.len());
+            for (context, root) in roots {
+                all.push(self.wrap_root(id, context, root).await?);
+            }
+            Ok(all)
+        })
+    }
+    /// Unwraps roots, each for its context, in their order; all of them or none, and the error does
+    /// not say which one was at fault.
+    fn unwrap_roots<'a>(
+        &'a self,
+        id: KeyId,
+        wrapped: &'a [(Vec<u8>, WrappedKey)],
+    ) -> BackendFuture<'a, Vec<Secret<[u8; 32]>>> {
+        Box::pin(async move {
+            let mut all = Vec::with_capacity(wrapped.len());
+            for (context, wrapped) in wrapped {
+                all.push(self.unwrap_root(id, context, wrapped).await?);
+            }
+            Ok(all)
+        })
+    }
     /// Destroys the KEK.
     fn destroy(&self, id: KeyId) -> BackendFuture<'_, ()>;
     /// Whether the KEK is there.

@@ -139,6 +139,41 @@ impl KekBackend for FileBackend {
         })
     }
 
+    fn wrap_roots<'a>(
+        &'a self,
+        id: KeyId,
+        roots: &'a [(Vec<u8>, Secret<[u8; 32]>)],
+    ) -> BackendFuture<'a, Vec<WrappedKey>> {
+        let roots = roots.iter();
+        let roots: Vec<_> = roots
+            .map(|(context, root)| (context.clone(), Secret::new(*root.expose())))
+            .collect();
+        self.run(move |dir| {
+            let kek = dir.load(id)?;
+            let wrap = |(context, root): &(Vec<u8>, Secret<[u8; 32]>)| {
+                WrappedKey::wrap(kek.expose(), id, context, root.expose(), &*dir.random)
+            };
+            let wrapped: Result<_, _> = roots.iter().map(wrap).collect();
+            wrapped.map_err(BackendError::Random)
+        })
+    }
+
+    fn unwrap_roots<'a>(
+        &'a self,
+        id: KeyId,
+        wrapped: &'a [(Vec<u8>, WrappedKey)],
+    ) -> BackendFuture<'a, Vec<Secret<[u8; 32]>>> {
+        let wrapped = wrapped.to_vec();
+        self.run(move |dir| {
+            let kek = dir.load(id)?;
+            let unwrap = |(context, wrapped): &(Vec<u8>, WrappedKey)| {
+                wrapped.unwrap_with(kek.expose(), context)
+            };
+            let roots: Result<_, _> = wrapped.iter().map(unwrap).collect();
+            roots.map_err(BackendError::NotAuthentic)
+        })
+    }
+
     fn destroy(&self, id: KeyId) -> BackendFuture<'_, ()> {
         self.run(move |dir| dir.destroy(id))
     }

@@ -3,21 +3,24 @@
 
 use covenant_core::event::{Action, ActorContext};
 use covenant_core::sealer::Purpose;
-use covenant_core::{KeyId, Owner};
+use covenant_core::{KeyId, Owner, Secret};
+use subtle::ConstantTimeEq as _;
 use time::UtcDateTime;
 
 use super::mint::{ATTEMPTS, newest, whole_micros};
 use super::{Keys, tell};
 use crate::admin::Rotated;
+use crate::backend::BackendError;
 use crate::error::KeyError;
 use crate::group::GroupName;
 use crate::record::{KekRecord, KekState, RootRecord, RootState, Switch};
 use crate::state::{KeyState, Refused, Standing, Verb};
 use crate::store::{Moved, Swap};
-use crate::wrapped::wrap_context;
+use crate::wrapped::{WrappedKey, wrap_context};
 
-/// Records moved in one transaction: a bound of ours.
-const BATCH: u32 = 256;
+/// Records moved in one transaction, with one sync of the disk: a bound of ours, so that no other
+/// change waits long.
+const BATCH: u32 = 1_024;
 
 impl Keys {
     /// Does what the clock asks for: KEKs that have expired or are compromised get a successor,
@@ -122,10 +125,7 @@ impl Keys {
                 continue;
             };
             after = Some(last.id);
-            let mut moved = Vec::with_capacity(page.len());
-            for root in page {
-                moved.push(self.rewrapped(root, new.id).await?);
-            }
+            let moved = self.rewrapped(page, old.id, new.id).await?;
             match self.store.move_roots(new.id, &moved).await? {
                 Moved::Done(count) => rewrapped = rewrapped.saturating_add(count),
                 Moved::Refused(state) => return Err(KeyError::State(state)),
@@ -134,16 +134,66 @@ impl Keys {
         }
     }
 
-    /// The record with the same root under another KEK: unwrapped, wrapped, unwrapped again and
-    /// compared.
-    async fn rewrapped(&self, root: RootRecord, to: KeyId) -> Result<RootRecord, KeyError> {
-        let secret = self.unwrap_record(&root).await?;
-        let context = wrap_context(to, root.owner, root.purpose, root.id);
-        let wrapped = self.wrap_tried(to, &context, &secret).await?;
-        Ok(RootRecord {
+    /// The records with the same roots under another KEK: unwrapped, wrapped, unwrapped again and
+    /// compared, before any of them is written.
+    async fn rewrapped(
+        &self,
+        roots: Vec<RootRecord>,
+        from: KeyId,
+        to: KeyId,
+    ) -> Result<Vec<RootRecord>, KeyError> {
+        let secrets = self.unwrap_records(&roots, from).await?;
+        let contexts = roots
+            .iter()
+            .map(|root| wrap_context(to, root.owner, root.purpose, root.id));
+        let secrets: Vec<_> = contexts.zip(secrets).collect();
+        let wrapped = self.backend.wrap_roots(to, &secrets).await?;
+        let contexts = secrets.iter().map(|(context, _)| context.clone());
+        let wrapped: Vec<_> = contexts.zip(wrapped).collect();
+        let back = self.backend.unwrap_roots(to, &wrapped).await?;
+        let pairs = secrets.iter().zip(&back);
+        let same = pairs
+            .filter(|((_, secret), back)| bool::from(secret.expose().ct_eq(back.expose())))
+            .count();
+        if same != roots.len() || wrapped.len() != same || back.len() != same {
+            return Err(KeyError::Damaged(to));
+        }
+        let moved = roots.into_iter().zip(wrapped);
+        let moved = moved.map(|(root, (_, wrapped))| RootRecord {
             wrapped: wrapped.as_bytes().to_vec(),
             ..root
-        })
+        });
+        Ok(moved.collect())
+    }
+
+    /// The roots of these records, all under one KEK.
+    async fn unwrap_records(
+        &self,
+        roots: &[RootRecord],
+        kek: KeyId,
+    ) -> Result<Vec<Secret<[u8; 32]>>, KeyError> {
+        let mut wrapped = Vec::with_capacity(roots.len());
+        for root in roots {
+            let bytes = WrappedKey::try_from(root.wrapped.as_slice());
+            let bytes = bytes.or(Err(KeyError::Damaged(root.id)))?;
+            if root.kek != kek || bytes.kek() != kek {
+                return Err(KeyError::Damaged(root.id));
+            }
+            let context = wrap_context(kek, root.owner, root.purpose, root.id);
+            wrapped.push((context, bytes));
+        }
+        match self.backend.unwrap_roots(kek, &wrapped).await {
+            Ok(secrets) if secrets.len() == roots.len() => Ok(secrets),
+            Ok(_) => Err(KeyError::Damaged(kek)),
+            Err(BackendError::NotAuthentic(source)) => {
+                // one by one, to name the record
+                for root in roots {
+                    drop(self.unwrap_record(root).await?);
+                }
+                Err(BackendError::NotAuthentic(source).into())
+            }
+            Err(other) => Err(other.into()),
+        }
     }
 
     /// Schedules a KEK that nothing lies under; says when it ends.

@@ -56,11 +56,19 @@ pub async fn backend_suite(backend: &dyn KekBackend, ids: [KeyId; 2]) -> Result<
         refused(backend, a, b"x", &wrong, "with a changed byte").await?;
     }
 
+    many(backend, a, b).await?;
+
     backend.destroy(a).await.map_err(SuiteError::of)?;
     that!(
         backend.probe(a).await.map_err(SuiteError::of)? == Presence::Absent,
         "there after"
     );
+    let late = [(b"x".to_vec(), wrapped.clone())];
+    let late = backend.unwrap_roots(a, &late).await.map(drop);
+    that!(absent(late), "many unwrapped by a destroyed key");
+    let late = [(b"x".to_vec(), Secret::new([7; 32]))];
+    let late = backend.wrap_roots(a, &late).await.map(drop);
+    that!(absent(late), "many wrapped by a destroyed key");
     let late = backend.unwrap_root(a, b"x", &wrapped).await.map(drop);
     that!(absent(late), "unwrapped by a destroyed key");
     backend.destroy(a).await.map_err(SuiteError::of)?;
@@ -81,6 +89,44 @@ pub async fn backend_suite(backend: &dyn KekBackend, ids: [KeyId; 2]) -> Result<
     .await?;
     backend.destroy(a).await.map_err(SuiteError::of)?;
     backend.destroy(b).await.map_err(SuiteError::of)
+}
+
+/// Calls for many roots do what as many calls for one do.
+async fn many(backend: &dyn KekBackend, a: KeyId, b: KeyId) -> Result<(), SuiteError> {
+    let roots: Vec<_> = (0..5_u8).map(|n| (vec![n], Secret::new([n; 32]))).collect();
+    let wrapped = backend.wrap_roots(a, &roots).await;
+    let wrapped = wrapped.map_err(SuiteError::of)?;
+    that!(
+        wrapped.len() == roots.len(),
+        "not one wrapped root for each"
+    );
+    for ((context, root), wrapped) in roots.iter().zip(&wrapped) {
+        that!(wrapped.kek() == a, "a wrapped root names another key");
+        opens(backend, a, context, wrapped, root).await?;
+    }
+    let contexts = roots.iter().map(|(context, _)| context.clone());
+    let mut bound: Vec<_> = contexts.zip(wrapped).collect();
+    let back = backend.unwrap_roots(a, &bound).await;
+    let back = back.map_err(SuiteError::of)?;
+    let same = roots.iter().zip(&back);
+    let same = same.filter(|((_, root), back)| root.expose() == back.expose());
+    that!(same.count() == roots.len(), "other roots came back");
+    let refused =
+        |result: Result<Vec<_>, BackendError>| matches!(result, Err(BackendError::NotAuthentic(_)));
+    that!(
+        refused(backend.unwrap_roots(b, &bound).await),
+        "many unwrapped by another key"
+    );
+    if let Some((context, _)) = bound.last_mut() {
+        context.push(0);
+    }
+    that!(
+        refused(backend.unwrap_roots(a, &bound).await),
+        "many unwrapped, one of them for another context"
+    );
+    let none = backend.unwrap_roots(a, &[]).await.map_err(SuiteError::of)?;
+    that!(none.is_empty(), "roots came of nothing");
+    Ok(())
 }
 
 async fn opens(

@@ -315,6 +315,20 @@ impl KekBackend for FaultyBackend {
     ) -> BackendFuture<'a, Secret<[u8; 32]>> {
         self.run(self.inner.unwrap_root(id, context, wrapped))
     }
+    fn wrap_roots<'a>(
+        &'a self,
+        id: KeyId,
+        roots: &'a [(Vec<u8>, Secret<[u8; 32]>)],
+    ) -> BackendFuture<'a, Vec<WrappedKey>> {
+        self.run(self.inner.wrap_roots(id, roots))
+    }
+    fn unwrap_roots<'a>(
+        &'a self,
+        id: KeyId,
+        wrapped: &'a [(Vec<u8>, WrappedKey)],
+    ) -> BackendFuture<'a, Vec<Secret<[u8; 32]>>> {
+        self.run(self.inner.unwrap_roots(id, wrapped))
+    }
     fn destroy(&self, id: KeyId) -> BackendFuture<'_, ()> {
         self.run(self.inner.destroy(id))
     }

@@ -78,6 +78,32 @@ impl KekBackend for UnsoundBackend {
     ) -> BackendFuture<'a, Secret<[u8; 32]>> {
         self.inner.unwrap_root(id, self.bound(context), wrapped)
     }
+    fn wrap_roots<'a>(
+        &'a self,
+        id: KeyId,
+        roots: &'a [(Vec<u8>, Secret<[u8; 32]>)],
+    ) -> BackendFuture<'a, Vec<WrappedKey>> {
+        Box::pin(async move {
+            let mut all = Vec::new();
+            for (context, root) in roots {
+                all.push(self.wrap_root(id, context, root).await?);
+            }
+            Ok(all)
+        })
+    }
+    fn unwrap_roots<'a>(
+        &'a self,
+        id: KeyId,
+        wrapped: &'a [(Vec<u8>, WrappedKey)],
+    ) -> BackendFuture<'a, Vec<Secret<[u8; 32]>>> {
+        Box::pin(async move {
+            let mut all = Vec::new();
+            for (context, wrapped) in wrapped {
+                all.push(self.unwrap_root(id, context, wrapped).await?);
+            }
+            Ok(all)
+        })
+    }
     fn destroy(&self, id: KeyId) -> BackendFuture<'_, ()> {
         match self.flaw {
             BackendFlaw::ContextIgnored => self.inner.destroy(id),

@@ -15,6 +15,7 @@ use conformance::cli::{Golden, Surroundings, main_with};
 use conformance::progress::Silent;
 use conformance::report::Tree;
 use conformance::testing::ModelFactory;
+use covenant_core::testing::provided;
 use serde_json::{Value, json};
 use time::macros::utc_datetime;
 
@@ -28,23 +29,8 @@ const KEY: &str =
 const VKEY: &str = "example.org/reports+5fda6e14+AepKbGPinFIKvvVQexMuxfmVR3auvr57kkIe6mkURtIs";
 
 /// Where the tools are: `target/oracles`; `None`, with a note, when they are not there.
-#[expect(
-    clippy::disallowed_methods,
-    clippy::panic,
-    clippy::print_stdout,
-    reason = "the test command names its tools this way, and a check that did not run says so"
-)]
 fn oracles() -> Option<PathBuf> {
-    match std::env::var("COVENANT_TEST_ORACLES") {
-        Ok(folder) => Some(folder.into()),
-        Err(_) if std::env::var("COVENANT_REQUIRE_SERVERS").is_ok() => {
-            panic!("COVENANT_TEST_ORACLES is not set, and the tools are required");
-        }
-        Err(_) => {
-            println!("not run: other people's tools are not installed");
-            None
-        }
-    }
+    provided("COVENANT_TEST_ORACLES").unwrap().map(Into::into)
 }
 
 /// The folder of a run over the policies; made once, and kept beside the tools to be looked at.

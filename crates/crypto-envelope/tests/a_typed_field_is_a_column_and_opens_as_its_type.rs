@@ -11,7 +11,7 @@ use std::time::Duration;
 use common::{TestResult, World, body, start};
 use covenant_core::event::{ActorContext, Target};
 use covenant_core::sealer::{OpenError, Purpose};
-use covenant_core::testing::MemorySink;
+use covenant_core::testing::{MemorySink, provided};
 use covenant_core::{EventId, Owner, Place};
 use crypto_envelope::{Envelope, KeyAdmin, KeyError, Reveal, Sealable, Sealed, Sensitive, reveal};
 use proptest::prelude::*;
@@ -201,17 +201,9 @@ async fn a_field_is_a_column_of_sqlite() -> TestResult {
     Ok(())
 }
 
-#[expect(
-    clippy::disallowed_methods,
-    reason = "the test command names its server this way"
-)]
 #[tokio::test]
 async fn a_field_is_a_column_of_postgresql() -> TestResult {
-    let Ok(url) = std::env::var("COVENANT_TEST_POSTGRES") else {
-        if std::env::var("COVENANT_REQUIRE_SERVERS").is_ok() {
-            return Err("COVENANT_TEST_POSTGRES is not set, and servers are required".into());
-        }
-        println!("not run: no PostgreSQL");
+    let Some(url) = provided("COVENANT_TEST_POSTGRES")? else {
         return Ok(());
     };
     let field = Field::new().await?;

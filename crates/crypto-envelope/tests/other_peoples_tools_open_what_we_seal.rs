@@ -4,35 +4,18 @@
 
 use std::error::Error;
 use std::io::Write as _;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Command, Stdio};
 
 use covenant_core::SystemRandom;
+use covenant_core::testing::provided;
 use crypto_envelope::cobblestone::{Sealing, open, seal_with_salt};
 use serde_json::json;
 
+/// Names the folder of the tools: `target/oracles`.
+const ORACLES: &str = "COVENANT_TEST_ORACLES";
 const ROOT: [u8; 32] = [7; 32];
 const CONTEXT: &[u8] = b"covenant/test \x00\xff";
-
-/// Where the tools are: `target/oracles`; `None`, with a note, when they are not there.
-#[expect(
-    clippy::disallowed_methods,
-    clippy::panic,
-    clippy::print_stdout,
-    reason = "the test command names its tools this way, and a check that did not run says so"
-)]
-fn oracles() -> Option<PathBuf> {
-    match std::env::var("COVENANT_TEST_ORACLES") {
-        Ok(folder) => Some(folder.into()),
-        Err(_) if std::env::var("COVENANT_REQUIRE_SERVERS").is_ok() => {
-            panic!("COVENANT_TEST_ORACLES is not set, and the tools are required");
-        }
-        Err(_) => {
-            println!("not run: other people's tools are not installed");
-            None
-        }
-    }
-}
 
 /// What Python makes of each task, in their order; `None` for what it does not open.
 fn python(
@@ -81,7 +64,7 @@ fn plain(len: usize) -> Vec<u8> {
 
 #[test]
 fn both_open_what_the_other_sealed() -> Result<(), Box<dyn Error>> {
-    let Some(oracles) = oracles() else {
+    let Some(oracles) = provided(ORACLES)? else {
         return Ok(());
     };
     for len in [0, 1, 16_383, 16_384, 16_385, 32_768, 100_000] {
@@ -94,7 +77,7 @@ fn both_open_what_the_other_sealed() -> Result<(), Box<dyn Error>> {
         }
         sealing.finish(&mut pieces)?;
         let answers = python(
-            &oracles,
+            oracles.as_ref(),
             &[
                 ("open", CONTEXT, &whole),
                 ("open", CONTEXT, &pieces),
@@ -112,7 +95,7 @@ fn both_open_what_the_other_sealed() -> Result<(), Box<dyn Error>> {
 
 #[test]
 fn neither_opens_what_was_changed() -> Result<(), Box<dyn Error>> {
-    let Some(oracles) = oracles() else {
+    let Some(oracles) = provided(ORACLES)? else {
         return Ok(());
     };
     let good = seal_with_salt(&ROOT, CONTEXT, &plain(20_000), &[9; 24])?;
@@ -140,7 +123,7 @@ fn neither_opens_what_was_changed() -> Result<(), Box<dyn Error>> {
             .iter()
             .map(|wrong| ("open", CONTEXT, wrong.as_slice())),
     );
-    let answers = python(&oracles, &tasks)?;
+    let answers = python(oracles.as_ref(), &tasks)?;
     assert_eq!(answers[0], Some(plain(20_000)));
     assert!(answers[1..].iter().all(Option::is_none));
     assert!(open(&ROOT, CONTEXT, &good).is_ok());

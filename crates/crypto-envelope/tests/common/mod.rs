@@ -214,25 +214,14 @@ async fn sqlite(file: &Path, clock: Arc<ManualClock>) -> Result<Arc<dyn KeyStore
 
 /// A store in an empty schema of the server that the environment names.
 #[cfg(all(feature = "sqlite", feature = "postgres"))]
-#[expect(
-    clippy::disallowed_methods,
-    reason = "the test command names its server this way"
-)]
 async fn postgres(
     schema: &str,
     clock: Arc<ManualClock>,
 ) -> Result<Option<Arc<dyn KeyStore>>, Box<dyn Error>> {
     use sql_store::{Db, PgConnection, PostgresOptions, Transport};
 
-    let url = match std::env::var("COVENANT_TEST_POSTGRES") {
-        Ok(url) => url,
-        Err(_) if std::env::var("COVENANT_REQUIRE_SERVERS").is_ok() => {
-            return Err("COVENANT_TEST_POSTGRES is not set, and servers are required".into());
-        }
-        Err(_) => {
-            println!("not run: no PostgreSQL");
-            return Ok(None);
-        }
+    let Some(url) = covenant_core::testing::provided("COVENANT_TEST_POSTGRES")? else {
+        return Ok(None);
     };
     let mut admin = <PgConnection as sqlx::Connection>::connect(&url).await?;
     let sql = format!("DROP SCHEMA IF EXISTS {schema} CASCADE; CREATE SCHEMA {schema}");

@@ -20,21 +20,8 @@ impl Random for TestRandom {
 }
 
 /// The server's URL; `None`, with a note, when there is none and none is required.
-#[expect(
-    clippy::disallowed_methods,
-    reason = "the test command names its server this way"
-)]
 pub(crate) fn server() -> Option<String> {
-    match std::env::var("COVENANT_TEST_POSTGRES") {
-        Ok(url) => Some(url),
-        Err(_) if std::env::var("COVENANT_REQUIRE_SERVERS").is_ok() => {
-            panic!("COVENANT_TEST_POSTGRES is not set, and servers are required");
-        }
-        Err(_) => {
-            println!("not run: no PostgreSQL");
-            None
-        }
-    }
+    covenant_core::testing::provided("COVENANT_TEST_POSTGRES").unwrap()
 }
 
 /// Options for an empty schema of this name; `None` as [`server`].

@@ -7,6 +7,7 @@ use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use benches::{Bar, Measure, compare_taken, timed};
+use cobblestone::{EncryptWriter, Key256};
 use covenant_core::SystemRandom;
 use crypto_envelope::cobblestone::Sealing;
 
@@ -21,9 +22,9 @@ const SCRIPT: &str = concat!(
 );
 
 pub(super) fn run() -> Outcome {
-    let cobblestone = peer::EncryptWriter::new(&peer::Key256::from_bytes(&ROOT), CONTEXT, sink());
-    let (cobblestone, taken) = in_turns(cobblestone)?;
-    cobblestone.finish()?;
+    let key = Key256::from_bytes(&ROOT);
+    let (theirs, taken) = in_turns(EncryptWriter::new(&key, CONTEXT, sink()))?;
+    theirs.finish()?;
     print(
         "crypto-envelope/blob-over-cobblestone",
         taken,

@@ -33,5 +33,6 @@ pub const TARGETS: &[(&str, Target)] = &[
     ("policy_lock", policy::lock),
     ("policy_toml", policy::toml),
     ("retention_journal", retention::journal),
+    ("retention_plan", retention::plan_bytes),
     ("source_lines", policy::lines),
 ];

@@ -1,6 +1,9 @@
-//! retention-policy: a journal row is resumed only as it was written, and leads to an end.
+//! retention-policy: journal rows and plans are read only as they were written; a journal row leads
+//! to an end.
 
-use retention_policy::{Disposal, Step, StepOutcome};
+use covenant_core::KeyId;
+use retention_policy::{Disposal, KeyState, Plan, Step, StepOutcome};
+use time::UtcDateTime;
 
 /// Most steps of a disposal from 64 stores: deleting from each, then flushing and verifying each
 /// as often as there are flushes, with room for the rest.
@@ -13,9 +16,13 @@ pub fn journal(data: &[u8]) {
         return;
     };
     assert_eq!(disposal.journal(), data);
-    run(disposal.clone(), StepOutcome::Done, Step::Done);
+    let gone = StepOutcome::Verified {
+        scanned_bytes: None,
+        at: UtcDateTime::UNIX_EPOCH,
+    };
+    run(disposal.clone(), gone, Step::Done);
     let store = disposal.stores().first().cloned();
-    if let Some(store) = store.filter(|_| disposal.next() != Step::Done) {
+    if let Some(store) = store.filter(|_| !matches!(disposal.next(), Step::Certify | Step::Done)) {
         let found = StepOutcome::StillPresent { offset: 0 };
         run(disposal, found, Step::Blocked { store });
     }
@@ -33,6 +40,11 @@ fn run(mut disposal: Disposal, verified: StepOutcome, expect: Step) {
         }
         let outcome = match step {
             Step::Verify { .. } => verified,
+            Step::PlanKey => StepOutcome::KeyPlanned {
+                key: KeyId::from_bytes([5; 16]),
+                state: KeyState::Planned,
+                at: UtcDateTime::UNIX_EPOCH,
+            },
             _ => StepOutcome::Done,
         };
         assert_eq!(disposal.observe(&step, outcome), Ok(()));
@@ -44,4 +56,15 @@ fn run(mut disposal: Disposal, verified: StepOutcome, expect: Step) {
         other => last == other,
     };
     assert!(ends, "a disposal ended in {last:?}");
+}
+
+/// A plan's bytes encode to themselves, and are sorted.
+pub fn plan_bytes(data: &[u8]) {
+    let Ok(plan) = Plan::from_bytes(data) else {
+        return;
+    };
+    assert_eq!(plan.bytes(), data);
+    let places = plan.items().iter();
+    let places = places.map(|item| (item.tenant, &item.store, &item.class, &item.id));
+    assert!(places.collect::<Vec<_>>().is_sorted());
 }

@@ -110,12 +110,12 @@ pub use load::{CLASSES_MAX, KEYS_MAX, RULES_MAX, RULES_PER_ITEM_MAX, STORES_MAX}
 pub use name::{
     ClassId, KeyName, Matter, NAME_LEN_BYTES_MAX, NameError, ReasonCode, RuleId, StoreName, Trigger,
 };
-pub use part::{DisposalPart, KeyLine, KeyState, LineState, PartItem, Remain, StoreLine};
+pub use part::{Basis, DisposalPart, KeyLine, KeyState, LineState, PartItem, Remain, StoreLine};
 #[cfg(feature = "sqlite")]
 pub use physical::sqlite::SqliteFlush;
 pub use plan::{Plan, PlanBytesError, PlanContext, PlanItem, SweepMode, plan, sweep_mode};
 pub use probe::{InvertedProbe, PROBE_LEN_BYTES, Probe};
-pub use protocol::{Disposal, JournalError, ProtocolError, Step, StepOutcome};
+pub use protocol::{Disposal, JournalError, OwnsKey, ProtocolError, Step, StepOutcome};
 pub use residency::{Residency, Stay};
 pub use rule::{Act, Authority, Bound, Limit, Method, Rule};
 pub use rule_set::RuleSet;

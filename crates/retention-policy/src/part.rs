@@ -1,14 +1,15 @@
 //! This crate's part of a certificate of disposal: what was done, store by store, and what remains.
 //! Signing it is not done here.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use covenant_core::digest::Digest;
 use covenant_core::{ClauseId, EventId, KeyId, OrderId, TenantId};
 use time::UtcDateTime;
 
+use crate::protocol::Removed;
 use crate::rule::Method;
-use crate::{ClassId, RuleId, StoreName};
+use crate::{ClassId, Disposal, RuleId, StoreName};
 
 /// What was done for one order.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -105,6 +106,69 @@ pub struct Remain {
     pub store: StoreName,
     /// By when it is gone.
     pub gone_by: UtcDateTime,
+}
+
+/// On what a disposal rests, and what is said of it beside its own journal.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Basis {
+    /// The clause.
+    pub clause: Option<ClauseId>,
+    /// The rule.
+    pub rule: RuleId,
+    /// Digest of the rule set.
+    pub rules: Option<Digest>,
+    /// Commitment to the item's id, under the tenant's certificate key.
+    pub commitment: [u8; 32],
+    /// How the bytes of each store are removed; a store that is not here is deleted from.
+    pub methods: BTreeMap<StoreName, Method>,
+    /// Copies that remain.
+    pub remains: Vec<Remain>,
+    /// The event that recorded it.
+    pub leaf: Option<EventId>,
+}
+
+impl Disposal {
+    /// This disposal's part of the certificate, as far as it is: made of the journal alone, so that
+    /// whoever finishes it hands over the same.
+    #[must_use]
+    pub fn part(&self, basis: Basis) -> DisposalPart {
+        let Basis {
+            clause,
+            rule,
+            rules,
+            commitment,
+            methods,
+            remains,
+            leaf,
+        } = basis;
+        let lines = self.lines().iter();
+        let stores = lines.map(|line| StoreLine {
+            store: line.store.clone(),
+            method: methods.get(&line.store).copied().unwrap_or_default(),
+            state: match (line.removed, line.verified) {
+                (Removed::Refused, _) => LineState::Refused,
+                (_, Some(_)) => LineState::Done,
+                (_, None) => LineState::Pending,
+            },
+            scanned_bytes: line.verified.and_then(|verified| verified.scanned_bytes),
+            at: line.verified.map(|verified| verified.at),
+        });
+        DisposalPart {
+            order: self.order(),
+            tenant: self.tenant(),
+            clause,
+            rule,
+            rules,
+            items: vec![PartItem {
+                class: self.class().clone(),
+                commitment,
+            }],
+            stores: stores.collect(),
+            keys: self.key().cloned().into_iter().collect(),
+            remains,
+            leaf,
+        }
+    }
 }
 
 impl DisposalPart {

@@ -1,15 +1,24 @@
 //! One item's way out, without I/O: which step is next, and what follows from how it went. Each
-//! step is durable before the next, idempotent, and can be resumed by any worker from the journal.
+//! step is durable before the next, idempotent, and can be resumed by any worker from the journal;
+//! a hold stops every step that cannot be taken back.
 #![deny(clippy::arithmetic_side_effects)]
 
-use covenant_core::{ItemId, OrderId, TenantId, canon};
+use covenant_core::{ItemId, KeyId, OrderId, TenantId};
+use time::UtcDateTime;
 
-use crate::{ClassId, InvertedProbe, Probe, StoreName};
+use crate::part::{KeyLine, KeyState};
+use crate::{ClassId, DisposalTarget, InvertedProbe, Probe, StoreName};
+
+mod journal;
+
+pub use journal::JournalError;
 
 /// Most stores of one item: as many as a rule set may have.
 const STORES_MAX: usize = crate::STORES_MAX;
 /// Most probes of one item: one for each sealed value, a bound of ours.
 pub(crate) const PROBES_MAX: usize = 65_536;
+/// Most people that one item is about: a bound of ours.
+const SUBJECTS_MAX: usize = 1_024;
 /// Flushes before bytes that are still there raise an alarm: the first, and one more.
 const FLUSHES_MAX: u8 = 2;
 
@@ -17,20 +26,24 @@ const FLUSHES_MAX: u8 = 2;
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Step {
-    /// One transaction: tombstone, event, and the journal row with the probes.
+    /// One transaction: hold check, tombstone, event, and the journal row with the probes.
     Record,
-    /// Delete the item from the store; already gone is good.
+    /// Delete the item from the store; already gone is good. Asks the holds first.
     Delete {
         /// The store.
         store: StoreName,
     },
-    /// Remove the bytes that deletion leaves in files.
+    /// Plan the destruction of the key that the item owns. Asks the holds first.
+    PlanKey,
+    /// Remove the bytes that deletion leaves in files. Asks the holds first.
     Flush,
     /// Prove that the item is gone from the store: read-back, and scan for the probes.
     Verify {
         /// The store.
         store: StoreName,
     },
+    /// Hand over this crate's part of the certificate, with its event.
+    Certify,
     /// Bytes are still there after every flush: alarm, no certificate, a person decides.
     Blocked {
         /// The store.
@@ -38,6 +51,17 @@ pub enum Step {
     },
     /// Nothing is left to do.
     Done,
+}
+
+impl Step {
+    /// Whether the step destroys something, so that the holds are asked right before it.
+    #[must_use]
+    pub const fn asks_holds(&self) -> bool {
+        match self {
+            Self::Record | Self::Delete { .. } | Self::PlanKey | Self::Flush => true,
+            Self::Verify { .. } | Self::Certify | Self::Blocked { .. } | Self::Done => false,
+        }
+    }
 }
 
 /// How a step went.
@@ -48,11 +72,31 @@ pub enum StepOutcome {
     Done,
     /// There was nothing to delete; verified like any other.
     Absent,
+    /// The key has its day, or is destroyed.
+    KeyPlanned {
+        /// The key.
+        key: KeyId,
+        /// How far it is.
+        state: KeyState,
+        /// When nothing opens it any more.
+        at: UtcDateTime,
+    },
+    /// Verification found nothing.
+    Verified {
+        /// Bytes that were scanned; `None` where only a read-back was possible.
+        scanned_bytes: Option<u64>,
+        /// When.
+        at: UtcDateTime,
+    },
     /// Verification found bytes.
     StillPresent {
         /// Where in the file the first was found.
         offset: u64,
     },
+    /// A hold forbids it: nothing was done, and it is tried again once the hold has ended.
+    Held,
+    /// The store refuses to delete, as a locked bucket does; tried again, and told meanwhile.
+    Refused,
     /// It failed or its answer was lost; nothing changes, and the step is tried again.
     Failed,
 }
@@ -69,23 +113,64 @@ pub enum ProtocolError {
     Outcome,
 }
 
-/// Journal bytes are not those of a disposal.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("the journal row is not that of a disposal")]
-pub struct JournalError;
+/// Whether the item owns a key, as a tenant, a person or a vault does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[expect(clippy::exhaustive_enums, reason = "it does or it does not")]
+pub enum OwnsKey {
+    /// It does not: no key goes with it.
+    No,
+    /// It does: its destruction is planned before the flush.
+    Yes,
+}
 
 /// One item's disposal.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Disposal {
     order: OrderId,
-    tenant: TenantId,
-    class: ClassId,
-    item: ItemId,
+    target: DisposalTarget,
     /// Derived copies first, the origin last.
-    stores: Vec<StoreName>,
+    lines: Vec<Line>,
     probes: Vec<InvertedProbe>,
+    key: Key,
     stage: Stage,
     flushes: u8,
+}
+
+/// How far one store is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Line {
+    pub(crate) store: StoreName,
+    pub(crate) removed: Removed,
+    pub(crate) verified: Option<Verified>,
+}
+
+/// What became of the item in a store.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Removed {
+    Not,
+    Refused,
+    Done,
+    Absent,
+}
+
+impl Removed {
+    const fn is_over(self) -> bool {
+        matches!(self, Self::Done | Self::Absent)
+    }
+}
+
+/// What verification of a store said.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Verified {
+    pub(crate) scanned_bytes: Option<u64>,
+    pub(crate) at: UtcDateTime,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Key {
+    None,
+    Owed,
+    Planned(KeyLine),
 }
 
 /// How far it is; the figures count stores.
@@ -93,42 +178,50 @@ pub struct Disposal {
 enum Stage {
     New,
     Deleting(u8),
+    PlanningKey,
     Flushing,
     Verifying(u8),
     Blocked(u8),
+    Certifying,
     Done,
 }
 
 impl Disposal {
     /// The disposal of an item from these stores, derived copies first and the origin last; a store
     /// that is named twice is deleted from once. `None` without a store, or with more than 64
-    /// stores or 65,536 probes.
+    /// stores, 65,536 probes or 1,024 people that the item is about.
     #[must_use]
     pub fn new(
         order: OrderId,
-        tenant: TenantId,
-        class: ClassId,
-        item: ItemId,
+        target: DisposalTarget,
         stores: &[StoreName],
         probes: &[Probe],
+        key: OwnsKey,
     ) -> Option<Self> {
-        let mut distinct: Vec<StoreName> = Vec::new();
+        let mut lines: Vec<Line> = Vec::new();
         for store in stores {
-            if !distinct.contains(store) {
-                distinct.push(store.clone());
+            if !lines.iter().any(|line| line.store == *store) {
+                lines.push(Line {
+                    store: store.clone(),
+                    removed: Removed::Not,
+                    verified: None,
+                });
             }
         }
-        if distinct.is_empty() || distinct.len() > STORES_MAX || probes.len() > PROBES_MAX {
-            return None;
-        }
-        let probes = probes.iter().map(Probe::invert).collect();
-        Some(Self {
+        let subjects = target.subjects.as_ref().map_or(0, Vec::len);
+        let fits = !lines.is_empty()
+            && lines.len() <= STORES_MAX
+            && probes.len() <= PROBES_MAX
+            && subjects <= SUBJECTS_MAX;
+        fits.then(|| Self {
             order,
-            tenant,
-            class,
-            item,
-            stores: distinct,
-            probes,
+            target: journal::rounded(target),
+            lines,
+            probes: probes.iter().map(Probe::invert).collect(),
+            key: match key {
+                OwnsKey::No => Key::None,
+                OwnsKey::Yes => Key::Owed,
+            },
             stage: Stage::New,
             flushes: 0,
         })
@@ -139,8 +232,8 @@ impl Disposal {
     /// # Errors
     /// [`JournalError`] for bytes that [`Disposal::journal`] did not write.
     pub fn resume(journal: &[u8]) -> Result<Self, JournalError> {
-        let disposal = decode(journal).or(Err(JournalError))??;
-        if disposal.journal() == journal {
+        let disposal = journal::decode(journal).ok_or(JournalError)?;
+        if disposal.is_reachable() && disposal.journal() == journal {
             Ok(disposal)
         } else {
             Err(JournalError)
@@ -151,17 +244,9 @@ impl Disposal {
     ///
     /// # Errors
     /// [`ProtocolError`]; nothing changed.
-    // clause: P-52
+    // clause: P-47, P-52
     pub fn observe(&mut self, step: &Step, outcome: StepOutcome) -> Result<(), ProtocolError> {
-        let fits = match step {
-            Step::Record | Step::Flush => {
-                matches!(outcome, StepOutcome::Done | StepOutcome::Failed)
-            }
-            Step::Delete { .. } => !matches!(outcome, StepOutcome::StillPresent { .. }),
-            Step::Verify { .. } => !matches!(outcome, StepOutcome::Absent),
-            Step::Blocked { .. } | Step::Done => false,
-        };
-        if !fits {
+        if !fits(step, outcome) {
             return Err(ProtocolError::Outcome);
         }
         if *step != self.next() {
@@ -171,28 +256,62 @@ impl Disposal {
                 Err(ProtocolError::OutOfOrder)
             };
         }
-        if outcome == StepOutcome::Failed {
-            return Ok(());
-        }
-        let stores = u8::try_from(self.stores.len()).unwrap_or(u8::MAX);
-        let found = matches!(outcome, StepOutcome::StillPresent { .. });
-        self.stage = match self.stage {
-            Stage::New => Stage::Deleting(0),
-            Stage::Deleting(at) if at.saturating_add(1) < stores => {
-                Stage::Deleting(at.saturating_add(1))
+        self.stage = match (self.stage, outcome) {
+            (stage, StepOutcome::Failed | StepOutcome::Held) => stage,
+            (Stage::Deleting(at), StepOutcome::Refused) => {
+                self.mark(at, Removed::Refused);
+                Stage::Deleting(at)
             }
-            Stage::Deleting(_) => Stage::Flushing,
-            Stage::Flushing => {
+            (Stage::New, _) => Stage::Deleting(0),
+            (Stage::Deleting(at), outcome) => {
+                self.mark(
+                    at,
+                    match outcome {
+                        StepOutcome::Absent => Removed::Absent,
+                        _ => Removed::Done,
+                    },
+                );
+                match self.after(at) {
+                    Some(next) => Stage::Deleting(next),
+                    None if self.key == Key::Owed => Stage::PlanningKey,
+                    None => Stage::Flushing,
+                }
+            }
+            (Stage::PlanningKey, StepOutcome::KeyPlanned { key, state, at }) => {
+                let at = journal::micros_only(at);
+                self.key = Key::Planned(KeyLine { key, state, at });
+                Stage::Flushing
+            }
+            (Stage::Flushing, _) => {
                 self.flushes = self.flushes.saturating_add(1);
                 Stage::Verifying(0)
             }
-            Stage::Verifying(at) if found && self.flushes >= FLUSHES_MAX => Stage::Blocked(at),
-            Stage::Verifying(_) if found => Stage::Flushing,
-            Stage::Verifying(at) if at.saturating_add(1) < stores => {
-                Stage::Verifying(at.saturating_add(1))
+            (Stage::Verifying(at), StepOutcome::StillPresent { .. }) => {
+                if self.flushes >= FLUSHES_MAX {
+                    Stage::Blocked(at)
+                } else {
+                    self.unverify();
+                    Stage::Flushing
+                }
             }
-            Stage::Verifying(_) => Stage::Done,
-            stage @ (Stage::Blocked(_) | Stage::Done) => stage,
+            (
+                Stage::Verifying(at),
+                StepOutcome::Verified {
+                    scanned_bytes,
+                    at: when,
+                },
+            ) => {
+                let at_line = self.lines.get_mut(usize::from(at));
+                if let Some(line) = at_line {
+                    line.verified = Some(Verified {
+                        scanned_bytes,
+                        at: journal::micros_only(when),
+                    });
+                }
+                self.after(at).map_or(Stage::Certifying, Stage::Verifying)
+            }
+            (Stage::Certifying, _) => Stage::Done,
+            (stage, _) => stage,
         };
         Ok(())
     }
@@ -201,24 +320,42 @@ impl Disposal {
     /// changes.
     pub fn unblock(&mut self) {
         if matches!(self.stage, Stage::Blocked(_)) {
+            self.unverify();
             self.stage = Stage::Flushing;
             self.flushes = 0;
+        }
+    }
+
+    fn mark(&mut self, at: u8, removed: Removed) {
+        if let Some(line) = self.lines.get_mut(usize::from(at)) {
+            line.removed = removed;
+        }
+    }
+
+    fn unverify(&mut self) {
+        for line in &mut self.lines {
+            line.verified = None;
         }
     }
 
     /// What to do next.
     #[must_use]
     pub fn next(&self) -> Step {
-        let store = |at: u8| self.stores.get(usize::from(at)).cloned();
+        let store = |at: u8| {
+            let line = self.lines.get(usize::from(at));
+            line.map(|line| line.store.clone())
+        };
         let step = match self.stage {
             Stage::New => Some(Step::Record),
             Stage::Deleting(at) => store(at).map(|store| Step::Delete { store }),
+            Stage::PlanningKey => Some(Step::PlanKey),
             Stage::Flushing => Some(Step::Flush),
             Stage::Verifying(at) => store(at).map(|store| Step::Verify { store }),
             Stage::Blocked(at) => store(at).map(|store| Step::Blocked { store }),
+            Stage::Certifying => Some(Step::Certify),
             Stage::Done => Some(Step::Done),
         };
-        // INVARIANT: a stage counts below the number of stores, in `observe` and in `decode`.
+        // INVARIANT: a stage counts below the number of stores, in `observe` and `is_reachable`.
         step.unwrap_or(Step::Record)
     }
 
@@ -228,28 +365,34 @@ impl Disposal {
         self.order
     }
 
+    /// What is disposed of.
+    #[must_use]
+    pub const fn target(&self) -> &DisposalTarget {
+        &self.target
+    }
+
     /// Whose item.
     #[must_use]
     pub const fn tenant(&self) -> TenantId {
-        self.tenant
+        self.target.tenant
     }
 
     /// The item's class.
     #[must_use]
     pub const fn class(&self) -> &ClassId {
-        &self.class
+        &self.target.class
     }
 
     /// The item.
     #[must_use]
     pub const fn item(&self) -> &ItemId {
-        &self.item
+        &self.target.id
     }
 
     /// The stores, in the order of deletion.
     #[must_use]
-    pub fn stores(&self) -> &[StoreName] {
-        &self.stores
+    pub fn stores(&self) -> Vec<StoreName> {
+        self.lines.iter().map(|line| line.store.clone()).collect()
     }
 
     /// What to scan for.
@@ -258,120 +401,108 @@ impl Disposal {
         self.probes.iter().map(InvertedProbe::revert).collect()
     }
 
-    /// The journal row, version 0: `FORMAT.md`, "Journal row". It holds the probes inverted only.
+    /// The key that goes with the item, once its destruction is planned.
+    #[must_use]
+    pub const fn key(&self) -> Option<&KeyLine> {
+        match &self.key {
+            Key::Planned(line) => Some(line),
+            Key::None | Key::Owed => None,
+        }
+    }
+
+    /// The journal row, version 1: `FORMAT.md`, "Journal row". It holds the probes inverted only.
     #[must_use]
     pub fn journal(&self) -> Vec<u8> {
-        let Self {
-            order,
-            tenant,
-            class,
-            item,
-            stores,
-            probes,
-            stage,
-            flushes,
-        } = self;
-        let mut w = canon::Writer::new();
-        w.text("covenant/disposal/v0")
-            .fixed(order.as_bytes())
-            .fixed(tenant.as_bytes())
-            .text(class.as_str())
-            .bytes(item.as_bytes());
-        w.u32(u32::try_from(stores.len()).unwrap_or(u32::MAX));
-        for store in stores {
-            w.text(store.as_str());
-        }
-        w.u32(u32::try_from(probes.len()).unwrap_or(u32::MAX));
-        for probe in probes {
-            w.fixed(probe.as_bytes());
-        }
-        let (stage, at) = match *stage {
-            Stage::New => (0, 0),
-            Stage::Deleting(at) => (1, at),
-            Stage::Flushing => (2, 0),
-            Stage::Verifying(at) => (3, at),
-            Stage::Blocked(at) => (4, at),
-            Stage::Done => (5, 0),
-        };
-        w.u8(stage).u8(at).u8(*flushes);
-        w.finish()
+        journal::encode(self)
+    }
+
+    pub(crate) fn lines(&self) -> &[Line] {
+        &self.lines
+    }
+
+    /// The next store after this one.
+    fn after(&self, at: u8) -> Option<u8> {
+        let next = at.checked_add(1)?;
+        (usize::from(next) < self.lines.len()).then_some(next)
     }
 
     /// Whether the step lies behind.
     fn is_past(&self, step: &Step) -> bool {
         let place = |store: &StoreName| {
-            let at = self.stores.iter().position(|known| known == store)?;
+            let at = self.lines.iter().position(|line| line.store == *store)?;
             u8::try_from(at).ok()
         };
         let of = match step {
             Step::Record => Some(Stage::New),
             Step::Delete { store } => place(store).map(Stage::Deleting),
+            Step::PlanKey => Some(Stage::PlanningKey).filter(|_| self.key != Key::None),
             Step::Flush => Some(Stage::Flushing),
             Step::Verify { store } => place(store).map(Stage::Verifying),
+            Step::Certify => Some(Stage::Certifying),
             Step::Blocked { .. } | Step::Done => None,
         };
         of.is_some_and(|of| of < self.stage)
     }
+
+    /// Whether steps lead to this state from the start.
+    fn is_reachable(&self) -> bool {
+        let count = self.lines.len();
+        let removed = |at: u8| {
+            let at = usize::from(at);
+            let fits = |(n, line): (usize, &Line)| match line.removed {
+                Removed::Not => n >= at,
+                Removed::Refused => n == at,
+                Removed::Done | Removed::Absent => n < at,
+            };
+            at < count && self.lines.iter().enumerate().all(fits)
+        };
+        let all_removed = self.lines.iter().all(|line| line.removed.is_over());
+        let verified = |upto: usize| {
+            let mut lines = self.lines.iter().enumerate();
+            lines.all(|(n, line)| line.verified.is_some() == (n < upto))
+        };
+        let flushed = (1..=FLUSHES_MAX).contains(&self.flushes);
+        let key_free = self.key != Key::Owed;
+        let key_untouched = !matches!(self.key, Key::Planned(_));
+        match self.stage {
+            Stage::New => {
+                self.lines.iter().all(|line| line.removed == Removed::Not)
+                    && verified(0)
+                    && key_untouched
+                    && self.flushes == 0
+            }
+            Stage::Deleting(at) => removed(at) && verified(0) && key_untouched && self.flushes == 0,
+            Stage::PlanningKey => {
+                all_removed && verified(0) && self.key == Key::Owed && self.flushes == 0
+            }
+            Stage::Flushing => all_removed && verified(0) && key_free && self.flushes < FLUSHES_MAX,
+            Stage::Verifying(at) => {
+                let at = usize::from(at);
+                all_removed && at < count && verified(at) && key_free && flushed
+            }
+            Stage::Blocked(at) => {
+                let at = usize::from(at);
+                let flushed = self.flushes == FLUSHES_MAX;
+                all_removed && at < count && verified(at) && key_free && flushed
+            }
+            Stage::Certifying | Stage::Done => {
+                all_removed && verified(count) && key_free && flushed
+            }
+        }
+    }
 }
 
-fn decode(journal: &[u8]) -> Result<Result<Disposal, JournalError>, canon::CanonError> {
-    let mut r = canon::Reader::new(journal);
-    if r.text(64)? != "covenant/disposal/v0" {
-        return Ok(Err(JournalError));
-    }
-    let order = OrderId::from_bytes(r.array()?);
-    let tenant = TenantId::from_bytes(r.array()?);
-    let class = r.text(crate::NAME_LEN_BYTES_MAX)?.parse();
-    let item = ItemId::try_from(r.bytes(64)?);
-    let mut stores = Vec::new();
-    for _ in 0..r.u32()? {
-        let Ok(store) = r.text(crate::NAME_LEN_BYTES_MAX)?.parse::<StoreName>() else {
-            return Ok(Err(JournalError));
-        };
-        if stores.len() >= STORES_MAX || stores.contains(&store) {
-            return Ok(Err(JournalError));
+/// Whether the step can end like this.
+const fn fits(step: &Step, outcome: StepOutcome) -> bool {
+    use StepOutcome::{Absent, Done, Failed, Held, KeyPlanned, Refused, StillPresent, Verified};
+    match step {
+        Step::Record | Step::Flush => matches!(outcome, Done | Held | Failed),
+        Step::Delete { .. } => matches!(outcome, Done | Absent | Held | Refused | Failed),
+        Step::PlanKey => matches!(outcome, KeyPlanned { .. } | Held | Failed),
+        Step::Verify { .. } => {
+            matches!(outcome, Verified { .. } | StillPresent { .. } | Failed)
         }
-        stores.push(store);
+        Step::Certify => matches!(outcome, Done | Failed),
+        Step::Blocked { .. } | Step::Done => false,
     }
-    let mut probes = Vec::new();
-    for _ in 0..r.u32()? {
-        if probes.len() >= PROBES_MAX {
-            return Ok(Err(JournalError));
-        }
-        probes.push(InvertedProbe::from_bytes(r.array()?));
-    }
-    let (stage, at, flushes) = (r.u8()?, r.u8()?, r.u8()?);
-    r.end()?;
-    let stage = match stage {
-        0 => Stage::New,
-        1 => Stage::Deleting(at),
-        2 => Stage::Flushing,
-        3 => Stage::Verifying(at),
-        4 => Stage::Blocked(at),
-        5 => Stage::Done,
-        _ => return Ok(Err(JournalError)),
-    };
-    let (Ok(class), Ok(item)) = (class, item) else {
-        return Ok(Err(JournalError));
-    };
-    // as `observe` counts: a flush is begun below the maximum, and verified once one was made
-    let reached = match stage {
-        Stage::New | Stage::Deleting(_) => flushes == 0,
-        Stage::Flushing => flushes < FLUSHES_MAX,
-        Stage::Verifying(_) | Stage::Done => (1..=FLUSHES_MAX).contains(&flushes),
-        Stage::Blocked(_) => flushes == FLUSHES_MAX,
-    };
-    if usize::from(at) >= stores.len() || !reached {
-        return Ok(Err(JournalError));
-    }
-    Ok(Ok(Disposal {
-        order,
-        tenant,
-        class,
-        item,
-        stores,
-        probes,
-        stage,
-        flushes,
-    }))
 }

@@ -4,9 +4,13 @@
 mod cases {
     use std::collections::{BTreeMap, BTreeSet};
 
-    use covenant_core::{ItemId, OrderId, TenantId};
+    use covenant_core::{ItemId, KeyId, OrderId, TenantId};
     use proptest::prelude::*;
-    use retention_policy::{Disposal, Probe, ProtocolError, Step, StepOutcome, StoreName};
+    use retention_policy::{
+        Basis, Disposal, DisposalTarget, KeyState, LineState, OwnsKey, Probe, ProtocolError, Step,
+        StepOutcome, StoreName,
+    };
+    use time::UtcDateTime;
 
     fn store(name: &str) -> StoreName {
         name.parse().unwrap()
@@ -28,13 +32,43 @@ mod cases {
     fn disposal() -> Disposal {
         Disposal::new(
             OrderId::from_bytes([1; 16]),
-            TenantId::from_bytes([2; 16]),
-            "record".parse().unwrap(),
-            ItemId::from(3_i64),
+            DisposalTarget {
+                made_at: Some(UtcDateTime::UNIX_EPOCH),
+                subjects: Some(vec![ItemId::from(7_i64)]),
+                ..DisposalTarget::new(
+                    TenantId::from_bytes([2; 16]),
+                    "record".parse().unwrap(),
+                    ItemId::from(3_i64),
+                )
+            },
             &stores(),
             &probes(),
+            OwnsKey::Yes,
         )
         .unwrap()
+    }
+
+    const VERIFIED: StepOutcome = StepOutcome::Verified {
+        scanned_bytes: Some(4_096),
+        at: UtcDateTime::UNIX_EPOCH,
+    };
+
+    const KEY: StepOutcome = StepOutcome::KeyPlanned {
+        key: KeyId::from_bytes([5; 16]),
+        state: KeyState::Planned,
+        at: UtcDateTime::UNIX_EPOCH,
+    };
+
+    fn basis() -> Basis {
+        Basis {
+            clause: "P-52".parse().ok(),
+            rule: "bin-ceiling".parse().unwrap(),
+            rules: None,
+            commitment: [6; 32],
+            methods: BTreeMap::new(),
+            remains: Vec::new(),
+            leaf: None,
+        }
     }
 
     /// A world in which the steps have effects; `hidden` stores need a second flush.
@@ -53,10 +87,9 @@ mod cases {
                 Step::Record => self.recorded = true,
                 Step::Delete { store } => {
                     assert!(self.recorded, "nothing is deleted before it is recorded");
-                    if self.deleted.contains(store) {
-                        return StepOutcome::Absent;
+                    if !self.deleted.contains(store) {
+                        self.deleted.push(store.clone());
                     }
-                    self.deleted.push(store.clone());
                 }
                 Step::Flush => {
                     assert_eq!(
@@ -78,7 +111,13 @@ mod cases {
                     if !self.verified.contains(store) {
                         self.verified.push(store.clone());
                     }
+                    return VERIFIED;
                 }
+                Step::PlanKey => {
+                    assert_eq!(self.deleted.len(), 3, "no key goes before the item");
+                    return KEY;
+                }
+                Step::Certify => assert_eq!(self.verified.len(), 3, "all is verified first"),
                 _ => {}
             }
             StepOutcome::Done
@@ -157,6 +196,9 @@ mod cases {
             let (calm, calm_world) = run(World::default(), &[]);
             let (end, world) = run(World::default(), &faults);
             prop_assert_eq!(&end.next(), &Step::Done);
+            let part = end.part(basis());
+            prop_assert!(part.is_complete(&stores().into()));
+            prop_assert_eq!(part, calm.part(basis()));
             prop_assert_eq!(end, calm);
             prop_assert_eq!(world.deleted, calm_world.deleted);
             prop_assert_eq!(world.verified, calm_world.verified);
@@ -200,10 +242,12 @@ mod cases {
                 delete(&search),
                 delete(&objects),
                 delete(&rows),
+                Step::PlanKey,
                 Step::Flush,
                 verify(&search),
                 verify(&objects),
                 verify(&rows),
+                Step::Certify,
             ]
         );
     }
@@ -272,15 +316,58 @@ mod cases {
         }
     }
 
+    // clause: P-47
+    #[test]
+    fn a_hold_or_a_refusal_changes_no_step() {
+        let mut disposal = disposal();
+        let mut world = World::default();
+        while disposal.next() != Step::Done {
+            let step = disposal.next();
+            let before = disposal.clone();
+            let held = disposal.observe(&step, StepOutcome::Held);
+            assert_eq!(held.is_ok(), step.asks_holds(), "{step:?}");
+            assert_eq!(disposal, before);
+            let refused = disposal.observe(&step, StepOutcome::Refused);
+            assert_eq!(refused.is_ok(), matches!(step, Step::Delete { .. }));
+            assert_eq!(disposal.next(), step);
+            let part = disposal.part(basis());
+            let refusing = part
+                .stores
+                .iter()
+                .filter(|line| line.state == LineState::Refused);
+            assert_eq!(refusing.count(), usize::from(refused.is_ok()));
+            let verified = step == Step::Certify;
+            assert_eq!(part.is_complete(&stores().into()), verified);
+            let outcome = world.perform(&step);
+            disposal.observe(&step, outcome).unwrap();
+        }
+        let part = disposal.part(basis());
+        assert!(part.is_complete(&stores().into()));
+        assert_eq!(part.keys.len(), 1);
+        assert!(
+            part.stores
+                .iter()
+                .all(|line| line.scanned_bytes == Some(4_096))
+        );
+    }
+
     /// Every state that steps lead to from the start, as journal rows.
     fn reachable() -> BTreeSet<Vec<u8>> {
         let (mut rows, mut open) = (BTreeSet::new(), vec![disposal()]);
+        let outcomes = [
+            StepOutcome::Done,
+            StepOutcome::Absent,
+            StepOutcome::Refused,
+            StepOutcome::StillPresent { offset: 1 },
+            VERIFIED,
+            KEY,
+        ];
         while let Some(disposal) = open.pop() {
             if !rows.insert(disposal.journal()) {
                 continue;
             }
             let step = disposal.next();
-            for outcome in [StepOutcome::Done, StepOutcome::StillPresent { offset: 1 }] {
+            for outcome in outcomes {
                 let mut next = disposal.clone();
                 if next.observe(&step, outcome).is_ok() {
                     open.push(next);
@@ -293,20 +380,53 @@ mod cases {
         rows
     }
 
+    /// Every tail that a journal row could have, written by hand as `FORMAT.md` says.
+    fn tails() -> impl Iterator<Item = Vec<u8>> {
+        let lines = || (0..8_u32).map(|n| (u8::try_from(n % 4).unwrap(), n >= 4));
+        let lines = lines()
+            .flat_map(move |a| lines().map(move |b| (a, b)))
+            .flat_map(move |(a, b)| lines().map(move |c| [a, b, c]));
+        let ends = || {
+            (0..=8_u8)
+                .flat_map(|stage| (0..=3_u8).map(move |at| (stage, at)))
+                .flat_map(|(stage, at)| (0..=3_u8).map(move |flushes| [stage, at, flushes]))
+        };
+        lines.flat_map(move |lines| {
+            ends().flat_map(move |end| {
+                [false, true].map(|planned| {
+                    let mut tail = vec![if planned { 2 } else { 1 }];
+                    if planned {
+                        tail.extend([5; 16]);
+                        tail.extend([0; 8]);
+                    }
+                    tail.extend(3_u32.to_be_bytes());
+                    for ((removed, verified), store) in lines.iter().zip(stores()) {
+                        let name = store.as_str();
+                        tail.extend(u32::try_from(name.len()).unwrap().to_be_bytes());
+                        tail.extend(name.as_bytes());
+                        tail.extend([*removed, u8::from(*verified)]);
+                        if *verified {
+                            tail.extend([0; 8]);
+                            tail.push(1);
+                            tail.extend(4_096_u64.to_be_bytes());
+                        }
+                    }
+                    tail.extend(end);
+                    tail
+                })
+            })
+        })
+    }
+
     #[test]
     fn only_states_that_steps_lead_to_are_resumed() {
         let new = disposal().journal();
-        let (constant, _) = new.split_at(new.len() - 3);
-        let mut resumed = BTreeSet::new();
-        for (stage, at, flushes) in (0..=7_u8)
-            .flat_map(|stage| (0..=4).map(move |at| (stage, at)))
-            .flat_map(|(stage, at)| (0..=4).map(move |flushes| (stage, at, flushes)))
-        {
-            let row = [constant, &[stage, at, flushes]].concat();
-            if Disposal::resume(&row).is_ok() {
-                resumed.insert(row);
-            }
-        }
+        // key, three stores, stage
+        let tail: usize = 1 + 4 + stores().iter().map(|s| 6 + s.as_str().len()).sum::<usize>() + 3;
+        let (constant, _) = new.split_at(new.len() - tail);
+        let rows = tails().map(|tail| [constant, &tail].concat());
+        let resumed: BTreeSet<Vec<u8>> = rows.filter(|row| Disposal::resume(row).is_ok()).collect();
+        assert_eq!(resumed.len(), reachable().len());
         assert_eq!(resumed, reachable());
     }
 }

@@ -14,7 +14,7 @@ mod cases {
     use covenant_core::{ItemId, ManualClock, OrderId, TenantId, TxTag, TxnId};
     use retention_policy::apply::{Flush, FlushError};
     use retention_policy::scan::{self, Needle, Scanned, sqlite_files};
-    use retention_policy::{Disposal, Probe, SqliteFlush};
+    use retention_policy::{Disposal, DisposalTarget, OwnsKey, Probe, SqliteFlush};
     use sql_store::maintenance::Maintenance;
     use sql_store::{Args, Db, Durability, Mode, SqliteOptions, SqliteProfile};
     use time::UtcDateTime;
@@ -257,11 +257,14 @@ mod cases {
         let probe = Probe::new(salt);
         let disposal = Disposal::new(
             OrderId::from_bytes([1; 16]),
-            TenantId::from_bytes([2; 16]),
-            "record".parse()?,
-            ItemId::from(1_i64),
+            DisposalTarget::new(
+                TenantId::from_bytes([2; 16]),
+                "record".parse()?,
+                ItemId::from(1_i64),
+            ),
             &["rows".parse()?],
             &[probe],
+            OwnsKey::No,
         )
         .ok_or("no disposal")?;
 

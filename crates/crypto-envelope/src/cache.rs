@@ -1,7 +1,9 @@
-//! Unwrapped roots, for a while: bounded in number and in time, and revoked by destruction.
+//! Unwrapped roots, for a while: bounded in number, in uses and in time, and revoked by destruction.
 //!
 //! A lease ends at the monotonic start of its unwrap plus the cache's time to live, and is never
 //! extended; wall time plays no part, but for the planned instant from which a root opens nothing.
+//! An entry is that of one wrapped root under one KEK of one backend for one context, and is found for
+//! no other: whoever changed a record in the store is not served what was unwrapped before.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -10,7 +12,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 use std::time::Duration;
 
 use covenant_core::sealer::Purpose;
-use covenant_core::{Clock, KeyId, Monotonic, Owner, Random, Secret};
+use covenant_core::{Clock, KeyId, Monotonic, Owner, Random, Secret, canon};
+use ring::digest::{SHA384, digest};
 use time::UtcDateTime;
 
 use crate::error::KeyError;
@@ -23,8 +26,37 @@ pub const CACHE_TTL_SECS_MAX: u64 = 300;
 /// Most roots kept at once: a bound of ours on memory, 4,096.
 pub const CACHE_ENTRIES_MAX: usize = 4096;
 
+/// Most uses of one unwrapped root before it is unwrapped again, on record: a bound of ours, 1,048,576.
+pub const CACHE_USES_MAX: u64 = 1 << 20;
+
+/// Which unwrapped root: SHA-384 over everything that an unwrap depends on (crypto-envelope 4.9).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct EntryKey([u8; 48]);
+
+impl EntryKey {
+    /// Of a wrapped root under a KEK of a backend, for the context that it is bound to.
+    pub(crate) fn of(backend: &str, kek: KeyId, wrapped: &[u8], context: &[u8]) -> Self {
+        let mut w = canon::Writer::new();
+        w.text(backend)
+            .bytes(kek.as_bytes())
+            .bytes(wrapped)
+            .bytes(context);
+        let mut key = [0_u8; 48];
+        let digest = digest(&SHA384, &w.finish());
+        key.iter_mut()
+            .zip(digest.as_ref())
+            .for_each(|(to, from)| *to = *from);
+        Self(key)
+    }
+}
+
 /// One unwrapped root.
 pub(crate) struct Lease {
+    pub(crate) entry: EntryKey,
+    /// How often it was used.
+    pub(crate) uses: AtomicU64,
+    /// How often it may be.
+    pub(crate) uses_max: u64,
     pub(crate) version: KeyId,
     pub(crate) owner: Owner,
     pub(crate) purpose: Purpose,
@@ -103,7 +135,17 @@ impl Terms {
         }
     }
 
-    /// Refuses a lease that is over, revoked, or of a root whose instant has come.
+    /// Takes one use of a lease.
+    pub(crate) fn spend(&self, lease: &Lease) -> Result<(), KeyError> {
+        self.check(lease)?;
+        if lease.uses.fetch_add(1, Ordering::Relaxed) >= lease.uses_max {
+            return Err(KeyError::LeaseOver(lease.version));
+        }
+        Ok(())
+    }
+
+    /// Refuses a lease that is over, revoked, or of a root whose instant has come. Whoever uses it
+    /// already may go on when its uses are spent.
     pub(crate) fn check(&self, lease: &Lease) -> Result<(), KeyError> {
         let revoked = self.revoked.read().unwrap_or_else(PoisonError::into_inner);
         let of = |key: &KeyId| revoked.get(key).map(|revoked| revoked.state);
@@ -127,20 +169,27 @@ impl Terms {
 pub(crate) struct Cache {
     terms: Arc<Terms>,
     ttl: Duration,
+    uses: u64,
     leases: Mutex<Leases>,
 }
 
 #[derive(Debug, Default)]
 struct Leases {
-    by_version: BTreeMap<KeyId, Arc<Lease>>,
+    by_entry: BTreeMap<EntryKey, Arc<Lease>>,
+    by_version: BTreeMap<KeyId, EntryKey>,
     current: BTreeMap<(Owner, Purpose), KeyId>,
-    by_end: BTreeSet<(Monotonic, KeyId)>,
+    by_end: BTreeSet<(Monotonic, EntryKey)>,
 }
 
 impl Leases {
+    fn of(&self, version: KeyId) -> Option<&Arc<Lease>> {
+        self.by_entry.get(self.by_version.get(&version)?)
+    }
+
     fn remove(&mut self, version: KeyId) {
-        if let Some(lease) = self.by_version.remove(&version) {
-            self.by_end.remove(&(lease.ends, version));
+        let entry = self.by_version.remove(&version);
+        if let Some(lease) = entry.and_then(|entry| self.by_entry.remove(&entry)) {
+            self.by_end.remove(&(lease.ends, lease.entry));
             let of = (lease.owner, lease.purpose);
             if self.current.get(&of) == Some(&version) {
                 self.current.remove(&of);
@@ -150,11 +199,13 @@ impl Leases {
 }
 
 impl Cache {
-    pub(crate) fn new(terms: Arc<Terms>, ttl: Duration) -> Self {
+    pub(crate) fn new(terms: Arc<Terms>, ttl: Duration, uses: u64) -> Self {
         let ttl = ttl.min(Duration::from_secs(CACHE_TTL_SECS_MAX));
+        let uses = uses.clamp(1, CACHE_USES_MAX);
         Self {
             terms,
             ttl,
+            uses,
             leases: Mutex::default(),
         }
     }
@@ -163,17 +214,27 @@ impl Cache {
         self.ttl
     }
 
+    pub(crate) const fn uses(&self) -> u64 {
+        self.uses
+    }
+
+    /// The lease of exactly this entry, if one is kept and good.
+    pub(crate) fn entry(&self, entry: &EntryKey) -> Option<Arc<Lease>> {
+        let lease = self.leases().by_entry.get(entry).cloned()?;
+        self.good(lease)
+    }
+
     /// A lease of this version, if one is kept and good.
     pub(crate) fn version(&self, version: KeyId) -> Option<Arc<Lease>> {
-        let lease = self.leases().by_version.get(&version).cloned()?;
+        let lease = self.leases().of(version).cloned()?;
         self.good(lease)
     }
 
     /// A lease of the owner's root, if one is kept and good.
     pub(crate) fn current(&self, owner: Owner, purpose: Purpose) -> Option<Arc<Lease>> {
         let leases = self.leases();
-        let version = leases.current.get(&(owner, purpose))?;
-        let lease = leases.by_version.get(version).cloned()?;
+        let version = leases.current.get(&(owner, purpose)).copied()?;
+        let lease = leases.of(version).cloned()?;
         drop(leases);
         self.good(lease)
     }
@@ -182,24 +243,27 @@ impl Cache {
     pub(crate) fn keep(&self, lease: &Arc<Lease>) {
         let mut leases = self.leases();
         leases.remove(lease.version);
-        while leases.by_version.len() >= CACHE_ENTRIES_MAX {
-            let Some((_, first)) = leases.by_end.first().copied() else {
+        while leases.by_entry.len() >= CACHE_ENTRIES_MAX {
+            let first = leases.by_end.first().map(|(_, entry)| *entry);
+            let first = first.and_then(|entry| leases.by_entry.get(&entry));
+            let Some(first) = first.map(|lease| lease.version) else {
                 break;
             };
             leases.remove(first);
         }
-        leases.by_end.insert((lease.ends, lease.version));
+        leases.by_end.insert((lease.ends, lease.entry));
         if lease.use_for == UseFor::Sealing {
             let of = (lease.owner, lease.purpose);
             leases.current.insert(of, lease.version);
         }
-        leases.by_version.insert(lease.version, Arc::clone(lease));
+        leases.by_version.insert(lease.version, lease.entry);
+        leases.by_entry.insert(lease.entry, Arc::clone(lease));
     }
 
     /// Drops the leases under a key, so that the next use reads the store.
     pub(crate) fn forget(&self, key: KeyId) {
         let mut leases = self.leases();
-        let under = leases.by_version.values();
+        let under = leases.by_entry.values();
         let under = under.filter(|lease| lease.version == key || lease.kek == key);
         let versions: Vec<_> = under.map(|lease| lease.version).collect();
         versions
@@ -235,7 +299,7 @@ impl Cache {
         let mut leases = self.leases();
         let gone = |lease: &&Arc<Lease>| keys.contains(&lease.version) || keys.contains(&lease.kek);
         let versions: Vec<_> = leases
-            .by_version
+            .by_entry
             .values()
             .filter(gone)
             .map(|lease| lease.version)
@@ -246,7 +310,8 @@ impl Cache {
     }
 
     fn good(&self, lease: Arc<Lease>) -> Option<Arc<Lease>> {
-        if self.terms.check(&lease).is_ok() {
+        let unspent = lease.uses.load(Ordering::Relaxed) < lease.uses_max;
+        if unspent && self.terms.check(&lease).is_ok() {
             return Some(lease);
         }
         self.leases().remove(lease.version);
@@ -275,7 +340,7 @@ mod tests {
         fn with_ttl(secs: u64) -> Self {
             let clock = Arc::new(ManualClock::at(UtcDateTime::UNIX_EPOCH));
             let terms = Terms::new(clock.clone(), Arc::new(SeededRandom::new(7)));
-            let cache = Cache::new(Arc::new(terms), Duration::from_secs(secs));
+            let cache = Cache::new(Arc::new(terms), Duration::from_secs(secs), USES);
             Self { clock, cache }
         }
 
@@ -283,6 +348,9 @@ mod tests {
         fn keep(&self, number: u128, secs: u64) {
             let now = self.clock.monotonic();
             self.cache.keep(&Arc::new(Lease {
+                entry: entry(number),
+                uses: AtomicU64::new(0),
+                uses_max: self.cache.uses(),
                 version: version(number),
                 owner: owner(number),
                 purpose: Purpose::Data,
@@ -297,11 +365,18 @@ mod tests {
         fn sizes(&self) -> [usize; 3] {
             let leases = self.cache.leases();
             [
-                leases.by_version.len(),
+                leases.by_entry.len(),
                 leases.by_end.len(),
                 leases.current.len(),
             ]
         }
+    }
+
+    /// Uses of a lease in these tests.
+    const USES: u64 = 3;
+
+    fn entry(number: u128) -> EntryKey {
+        EntryKey::of("", version(0), &number.to_be_bytes(), b"")
     }
 
     fn version(number: u128) -> KeyId {
@@ -353,5 +428,99 @@ mod tests {
         setting.clock.advance(Duration::from_secs(1));
         assert!(setting.cache.current(owner(1), Purpose::Data).is_none());
         assert_eq!(setting.sizes(), [0; 3]);
+    }
+
+    #[test]
+    fn every_part_of_an_entry_counts_and_so_does_where_it_ends() {
+        let (one, two) = (version(1), version(2));
+        let entries = [
+            EntryKey::of("file", one, b"wrapped", b"context"),
+            EntryKey::of("fil", one, b"wrapped", b"context"),
+            EntryKey::of("file", two, b"wrapped", b"context"),
+            EntryKey::of("file", one, b"wrappe", b"context"),
+            EntryKey::of("file", one, b"wrapped", b"contexu"),
+            EntryKey::of("file", one, b"wrappedcon", b"text"),
+            EntryKey::of("file", one, b"", b"wrappedcontext"),
+        ];
+        let unique: BTreeSet<_> = entries.iter().collect();
+        assert_eq!(unique.len(), entries.len());
+        // the digest of exactly these bytes
+        let mut bytes = vec![0, 0, 0, 4];
+        bytes.extend(b"file\0\0\0\x10");
+        bytes.extend(one.as_bytes());
+        bytes.extend(b"\0\0\0\x07wrapped\0\0\0\x07context");
+        assert_eq!(digest(&SHA384, &bytes).as_ref(), entries[0].0);
+    }
+
+    #[test]
+    fn an_entry_is_found_for_nothing_else() {
+        let setting = Setting::with_ttl(300);
+        setting.keep(1, 10);
+        assert!(setting.cache.entry(&entry(1)).is_some());
+        assert!(setting.cache.entry(&entry(2)).is_none());
+        setting.clock.advance(Duration::from_secs(10));
+        assert!(setting.cache.entry(&entry(1)).is_none());
+        assert_eq!(setting.sizes(), [0; 3]);
+    }
+
+    #[test]
+    fn a_version_that_was_wrapped_anew_leaves_no_old_entry() {
+        let setting = Setting::with_ttl(300);
+        setting.keep(1, 10);
+        let held = setting.cache.version(version(1)).unwrap();
+        let anew = Lease {
+            entry: entry(9),
+            uses: AtomicU64::new(0),
+            root: Secret::new([1; 32]),
+            ..copied(&held)
+        };
+        setting.cache.keep(&Arc::new(anew));
+        assert!(setting.cache.entry(&entry(1)).is_none());
+        assert!(setting.cache.entry(&entry(9)).is_some());
+        assert_eq!(setting.sizes(), [1; 3]);
+    }
+
+    fn copied(lease: &Lease) -> Lease {
+        Lease {
+            entry: lease.entry,
+            uses: AtomicU64::new(0),
+            uses_max: lease.uses_max,
+            version: lease.version,
+            owner: lease.owner,
+            purpose: lease.purpose,
+            kek: lease.kek,
+            root: Secret::new(*lease.root.expose()),
+            ends: lease.ends,
+            dies_at: lease.dies_at,
+            use_for: lease.use_for,
+        }
+    }
+
+    #[test]
+    fn a_lease_is_used_so_often_and_who_holds_it_may_finish() {
+        let setting = Setting::with_ttl(300);
+        setting.keep(1, 10);
+        let terms = &setting.cache.terms;
+        for left in (0..USES).rev() {
+            let lease = setting.cache.version(version(1)).unwrap();
+            assert!(terms.spend(&lease).is_ok(), "{left}");
+            if left == 0 {
+                let over = terms.spend(&lease);
+                assert!(matches!(over, Err(KeyError::LeaseOver(_))));
+                assert!(terms.check(&lease).is_ok());
+            }
+        }
+        assert!(setting.cache.current(owner(1), Purpose::Data).is_none());
+        assert_eq!(setting.sizes(), [0; 3]);
+    }
+
+    #[test]
+    fn no_setting_allows_more_uses_than_the_bound() {
+        for (asked, given) in [(0, 1), (1, 1), (u64::MAX, CACHE_USES_MAX)] {
+            let clock = Arc::new(ManualClock::at(UtcDateTime::UNIX_EPOCH));
+            let terms = Arc::new(Terms::new(clock, Arc::new(SeededRandom::new(7))));
+            let cache = Cache::new(terms, Duration::from_secs(60), asked);
+            assert_eq!(cache.uses(), given, "{asked}");
+        }
     }
 }

@@ -15,18 +15,18 @@ mod tell;
 use std::fmt;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
 use covenant_core::event::{Action, ActorContext};
 use covenant_core::sealer::Purpose;
-use covenant_core::{Clock, KeyId, OrderId, Owner, Random, Secret, TenantId, Zone};
+use covenant_core::{Clock, KeyId, Monotonic, OrderId, Owner, Random, Secret, TenantId, Zone};
 use subtle::ConstantTimeEq;
 use time::UtcDateTime;
 use tokio::sync::{Mutex, MutexGuard};
 
 use crate::backend::{BackendError, KekBackend, Presence};
-use crate::cache::{CACHE_TTL_SECS, Cache, Lease, Seen, Terms, UseFor};
+use crate::cache::{CACHE_TTL_SECS, CACHE_USES_MAX, Cache, EntryKey, Lease, Seen, Terms, UseFor};
 use crate::error::KeyError;
 use crate::escrow::{Escrow, NoEscrow};
 use crate::group::GroupName;
@@ -55,6 +55,9 @@ pub struct KeysOptions {
     /// How long an unwrapped root may be kept: 60 seconds unless set, at most 300. Until then a
     /// destruction by another process may go unnoticed in this one.
     pub cache_ttl: Duration,
+    /// How often an unwrapped root may be used before it is unwrapped again, on record: 1,048,576
+    /// times unless set, and at most.
+    pub cache_uses: u64,
     /// After how long the KEKs of tenants and subjects are replaced: one year unless set.
     pub expiry: KeyExpiry,
     /// How long a replaced KEK waits for its destruction: 7 days unless set, the fewest, and
@@ -77,6 +80,7 @@ impl Default for KeysOptions {
     fn default() -> Self {
         Self {
             cache_ttl: Duration::from_secs(CACHE_TTL_SECS),
+            cache_uses: CACHE_USES_MAX,
             expiry: KeyExpiry::OneYear,
             replaced_window: PendingWindow::SHORTEST,
             zone: Zone::UTC,
@@ -145,7 +149,7 @@ impl Keys {
         options: KeysOptions,
     ) -> Result<Self, KeyError> {
         let terms = Arc::new(Terms::new(clock, random));
-        let cache = Cache::new(Arc::clone(&terms), options.cache_ttl);
+        let cache = Cache::new(Arc::clone(&terms), options.cache_ttl, options.cache_uses);
         let flights = std::iter::repeat_with(|| Mutex::new(()))
             .take(FLIGHTS)
             .collect();
@@ -300,7 +304,8 @@ impl Keys {
         event.reason = Some(order.as_uuid());
         self.store.add_event(&event).await?;
         let terms = Terms::new(self.terms.clock.clone(), self.terms.random.clone());
-        let lease = self.lease(root, UseFor::Sealing).await?;
+        let admitted = self.admit(&root).await?;
+        let lease = self.lease(root, admitted, UseFor::Sealing).await?;
         Ok(Unlocked::new(Arc::new(lease), Arc::new(terms)))
     }
 
@@ -350,7 +355,13 @@ impl Keys {
             RootState::Active => UseFor::Sealing,
             other => UseFor::Opening(other.name()),
         };
-        let lease = Arc::new(self.lease(root, use_for).await?);
+        let admitted = self.admit(&root).await?;
+        let same = |held: &Arc<Lease>| held.use_for == use_for && held.dies_at == admitted.dies_at;
+        let held = self.cache.entry(&admitted.entry).filter(same);
+        let lease = match held {
+            Some(held) => held,
+            None => Arc::new(self.lease(root, admitted, use_for).await?),
+        };
         self.terms.allow([lease.version, lease.kek], seen);
         self.cache.keep(&lease);
         let unlocked = Unlocked::new(Arc::clone(&lease), Arc::clone(&self.terms));
@@ -358,9 +369,8 @@ impl Keys {
         Ok(unlocked)
     }
 
-    /// Unwraps a root that may be used, on record.
-    // clause: Q-16
-    async fn lease(&self, root: RootRecord, use_for: UseFor) -> Result<Lease, KeyError> {
+    /// Whether a root may be unwrapped now, and until when.
+    async fn admit(&self, root: &RootRecord) -> Result<Admitted, KeyError> {
         let begun = self.terms.clock.monotonic();
         unwraps(root.key_state())?;
         let kek = self.store.kek(root.kek).await?;
@@ -372,12 +382,38 @@ impl Keys {
         if dies_at.is_some_and(|at| at <= self.terms.clock.now()) {
             return Err(KeyError::State(KeyState::Destroyed.name()));
         }
+        let context = wrap_context(root.kek, root.owner, root.purpose, root.id);
+        // a backend serves whole groups of KEKs
+        let backend = kek.group.to_string();
+        Ok(Admitted {
+            begun,
+            dies_at,
+            entry: EntryKey::of(&backend, root.kek, &root.wrapped, &context),
+        })
+    }
+
+    /// Unwraps a root that may be, on record.
+    // clause: Q-16
+    async fn lease(
+        &self,
+        root: RootRecord,
+        admitted: Admitted,
+        use_for: UseFor,
+    ) -> Result<Lease, KeyError> {
+        let Admitted {
+            begun,
+            dies_at,
+            entry,
+        } = admitted;
         let actor = ActorContext::service(tell::SERVICE);
         let mut event = self.key_event(Action::KeyUnwrapped, Some(root.id), &actor)?;
         event.tenant = root.owner.tenant();
         self.store.add_event(&event).await?;
         let secret = self.unwrap_record(&root).await?;
         Ok(Lease {
+            entry,
+            uses: AtomicU64::new(0),
+            uses_max: self.cache.uses(),
             version: root.id,
             owner: root.owner,
             purpose: root.purpose,
@@ -444,6 +480,16 @@ impl fmt::Debug for Keys {
             .field("backend", backend)
             .finish()
     }
+}
+
+/// A root that may be unwrapped.
+struct Admitted {
+    /// When it was asked.
+    begun: Monotonic,
+    /// From when on it opens nothing.
+    dies_at: Option<UtcDateTime>,
+    /// Under which its lease is kept.
+    entry: EntryKey,
 }
 
 /// Whether a key in this state opens anything.

@@ -86,7 +86,7 @@ mod window;
 pub mod wrapped;
 
 pub use admin::{AdminCall, Gone, KeyAdmin, Listing, Replay, Replayed, Role, Rotated};
-pub use cache::{CACHE_ENTRIES_MAX, CACHE_TTL_SECS, CACHE_TTL_SECS_MAX};
+pub use cache::{CACHE_ENTRIES_MAX, CACHE_TTL_SECS, CACHE_TTL_SECS_MAX, CACHE_USES_MAX};
 pub use envelope::Envelope;
 pub use error::KeyError;
 pub use field::{Sealable, Sealed};

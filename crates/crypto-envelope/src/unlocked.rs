@@ -54,7 +54,7 @@ impl Unlocked {
     /// [`KeyError::LeaseOver`], [`KeyError::State`]; [`KeyError::ReservedInfo`] for an info that
     /// begins like the sealing format's.
     pub fn derive(&self, info: &[u8]) -> Result<Secret<[u8; 32]>, KeyError> {
-        self.terms.check(&self.lease)?;
+        self.terms.spend(&self.lease)?;
         if info.starts_with(cobblestone::LABEL_PREFIX) {
             return Err(KeyError::ReservedInfo);
         }
@@ -83,7 +83,7 @@ impl Unlocked {
     /// version, which [`crate::Envelope`] finds if it is the owner's; [`KeyError::NotAuthentic`] for
     /// everything else that was not sealed there.
     pub fn open(&self, place: &Place, sealed: &[u8]) -> Result<Secret<Vec<u8>>, KeyError> {
-        self.terms.check(&self.lease)?;
+        self.terms.spend(&self.lease)?;
         if !self.serves(place) {
             return Err(KeyError::NotAuthentic);
         }
@@ -114,7 +114,7 @@ impl Unlocked {
         header: &[u8],
         sealed_len: u64,
     ) -> Result<Opening, KeyError> {
-        self.check()?;
+        self.terms.spend(&self.lease)?;
         if !self.serves(place) {
             return Err(KeyError::NotAuthentic);
         }
@@ -128,7 +128,7 @@ impl Unlocked {
     pub(crate) fn mac(&self, message: &[u8]) -> Result<ring::hmac::Tag, KeyError> {
         use ring::hmac::{HMAC_SHA256, Key, sign};
 
-        self.check()?;
+        self.terms.spend(&self.lease)?;
         if self.lease.purpose != Purpose::Index {
             return Err(KeyError::NoSuchRoot);
         }
@@ -149,7 +149,7 @@ impl Unlocked {
 
     /// Whether the root may seal at this place now.
     fn check_seals(&self, place: &Place) -> Result<(), KeyError> {
-        self.check()?;
+        self.terms.spend(&self.lease)?;
         if !self.serves(place) {
             return Err(KeyError::NoSuchRoot);
         }

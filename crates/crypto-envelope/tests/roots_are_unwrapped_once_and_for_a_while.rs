@@ -1,5 +1,5 @@
 //! Many tasks on one cold root cost one unwrap, a cancelled one a second; a lease ends on
-//! monotonic time and is never extended; what another process destroyed stops within it.
+//! monotonic time or after so many uses, and is never extended; what another process destroyed stops within it.
 #![cfg(feature = "testing")]
 
 #[cfg(test)]
@@ -10,10 +10,10 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use common::{TestResult, World, body, epoch, start};
 use covenant_core::sealer::{OpenError, Purpose};
-use covenant_core::{KeyId, ManualClock, Owner, Sealer, Secret};
+use covenant_core::{Action, KeyId, ManualClock, Owner, Sealer, Secret};
 use crypto_envelope::backend::{BackendFuture, KekBackend, Presence};
 use crypto_envelope::wrapped::WrappedKey;
-use crypto_envelope::{CACHE_TTL_SECS, Envelope, KeyError, VaultKeys};
+use crypto_envelope::{CACHE_TTL_SECS, Envelope, KeyError, Keys, KeysOptions, VaultKeys};
 use tokio::sync::Semaphore;
 
 const TTL: std::time::Duration = std::time::Duration::from_secs(CACHE_TTL_SECS);
@@ -239,5 +239,51 @@ async fn another_owners_value_costs_no_unwrap() -> TestResult {
     assert_eq!(gate.unwraps(), 0);
     assert_eq!(cold.open(&place, &sealed).await?.expose(), b"text");
     assert_eq!(gate.unwraps(), 1);
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_root_is_unwrapped_again_after_so_many_uses() -> TestResult {
+    let world = World::in_memory();
+    let gate = Gate::over(&world);
+    let mut options = KeysOptions::default();
+    options.cache_uses = 5;
+    let (clock, random) = (world.clock.clone(), world.random.clone());
+    let keys = Keys::open(world.store.clone(), gate.clone(), clock, random, options).await?;
+    let sealer = Envelope::new(Arc::new(keys));
+    let tenant = world.tenant()?;
+    sealer.keys().create_tenant(tenant).await?;
+    let owner = Owner::Tenant(tenant);
+    let place = body(owner, Purpose::Data)?;
+    gate.unwraps();
+    let unwrapped = async || -> Result<usize, Box<dyn std::error::Error>> {
+        let events = world.store.events(1000).await?;
+        let of = events
+            .iter()
+            .filter(|event| event.action == Action::KeyUnwrapped);
+        Ok(of.count())
+    };
+    let before = unwrapped().await?;
+    let mut sealed = Vec::new();
+    for _ in 0..6 {
+        sealed.push(sealer.seal(&place, b"content").await?);
+    }
+    for sealed in &sealed {
+        assert_eq!(sealer.open(&place, sealed).await?.expose(), b"content");
+    }
+    // twelve uses, five to an unwrap, each unwrap on record
+    assert_eq!(gate.unwraps(), 3);
+    assert_eq!(unwrapped().await? - before, 3);
+    // a root in hand is over after its fifth use, whoever used it
+    let held = sealer.unlock(owner, Purpose::Data).await?;
+    let mut left = 0;
+    while held.open(&place, &sealed[0]).is_ok() {
+        left += 1;
+    }
+    assert_eq!(left, 3);
+    let over = held.seal(&place, b"content");
+    assert!(matches!(over, Err(KeyError::LeaseOver(_))), "{over:?}");
+    let again = sealer.unlock(owner, Purpose::Data).await?;
+    assert!(again.seal(&place, b"content").is_ok());
     Ok(())
 }

@@ -178,7 +178,8 @@ pub const fn settings(action: Action) -> Option<Settings> {
         | Action::KeyRolledBack
         | Action::KeyPlanned
         | Action::KeyCompromised
-        | Action::KeyListed => about(Class::Platform),
+        | Action::KeyListed
+        | Action::KeyExpirySet => about(Class::Platform),
         Action::LogQuarantined | Action::ClockStepped => about(Class::Log),
         _ => return None,
     })

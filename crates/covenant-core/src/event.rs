@@ -89,6 +89,7 @@ actions! {
     KeyPlanned = "key.planned",
     KeyCompromised = "key.compromised",
     KeyListed = "key.listed",
+    KeyExpirySet = "key.expiry_set",
     AccessAllowed = "access.allowed",
     AccessDenied = "access.denied",
     StaffAccess = "staff.access",

@@ -524,6 +524,8 @@ pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 fn key_options(profile: &Profile) -> KeysOptions {
     let mut options = KeysOptions::default();
     options.zone = profile.zone.clone();
+    // clause: Q-17
+    options.expiry = profile.key_expiry;
     options
 }
 

@@ -31,7 +31,8 @@ impl Covenant {
     /// [`Error`].
     pub async fn create_tenant(&self, tenant: TenantId, admin: UserId) -> Result<(), Error> {
         let parts = self.parts();
-        parts.keys.create_tenant(tenant).await?;
+        let isolation = parts.profile.isolation;
+        parts.keys.create_tenant_with(tenant, isolation).await?;
         let change = RegistryChange::Create {
             region: parts.region.clone(),
             admin,

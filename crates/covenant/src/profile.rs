@@ -4,7 +4,8 @@
 
 use backup_engine::{BackupPolicy, Cadence, Keeping, PolicyError};
 use covenant_core::{Action, Period, Reading, RegionSet, Zone};
-use policy_document::{Bound, Clause, Document, KeyDeath, Modality, Per, StoreKind};
+use crypto_envelope::{ExpiryError, Isolation, KeyExpiry};
+use policy_document::{Bound, Clause, Document, Figure, KeyDeath, Modality, Per, StoreKind};
 use retention_policy::{Act, RuleErrors, RuleSet, Rules};
 use time::{Duration, Time};
 
@@ -37,6 +38,8 @@ const REPLICA: Duration = Duration::hours(24);
 const SESSION: Duration = Duration::hours(1);
 /// How far the wall clock may be ahead of elapsed time before deletions stop: ours.
 const CLOCK_STEP_MAX: std::time::Duration = std::time::Duration::from_secs(600);
+/// After how long keys are replaced where no clause says so: ours.
+const KEY_EXPIRY: KeyExpiry = KeyExpiry::OneYear;
 /// Days of the calendar's cycle, over which the backup policy is checked.
 const CALENDAR_DAYS: u32 = 146_097;
 
@@ -58,6 +61,12 @@ pub struct Profile {
     /// How long after a database's purge its roots die; `None` where the document plans nothing, and
     /// they then die with the last vault that holds bytes under them.
     pub tenant_roots: Option<Period>,
+    /// Whether a tenant has keys that wrap keys for itself: where the document has its keys die with
+    /// its contract, so that nothing of it is left then.
+    pub isolation: Isolation,
+    /// After how long keys that wrap keys are replaced: the shortest that the document offers, or one
+    /// year where it says nothing.
+    pub key_expiry: KeyExpiry,
     /// How far the wall clock may be ahead of elapsed time before deletions stop.
     pub clock_step_max: std::time::Duration,
 }
@@ -75,6 +84,17 @@ pub enum ProfileError {
     /// The backup figures cannot be honoured.
     #[error("the clauses give a backup policy that cannot be honoured")]
     Backup(#[from] PolicyError),
+    /// Keys are to be replaced after a time that is not offered.
+    #[error("document {document} has keys replaced after {expiry}")]
+    Expiry {
+        /// The document.
+        document: String,
+        /// What it says.
+        expiry: String,
+        /// Why that cannot be.
+        #[source]
+        source: ExpiryError,
+    },
     /// A figure of a clause is no fixed span of time where one is needed.
     #[error("a tolerance or cadence of document {0} is no fixed span of time")]
     NotASpan(String),
@@ -112,6 +132,8 @@ impl Profile {
             rules,
             backup,
             tenant_roots,
+            isolation: isolation(document),
+            key_expiry: key_expiry(document)?,
             clock_step_max,
         })
     }
@@ -269,6 +291,51 @@ fn backup(
         replica: REPLICA,
         session: SESSION,
     })
+}
+
+/// Keys that die with a tenant's contract are its own.
+fn isolation(document: &Document) -> Isolation {
+    let with_contract = |death: &KeyDeath| {
+        matches!(
+            death,
+            KeyDeath::After {
+                from: Action::ContractTerminated,
+                ..
+            }
+        )
+    };
+    if document.keys().iter().any(|key| with_contract(&key.death)) {
+        Isolation::Dedicated
+    } else {
+        Isolation::Shared
+    }
+}
+
+/// After how long keys are replaced: every time that a clause offers must be one of ours, and the
+/// shortest is in force until another one is chosen.
+// clause: Q-17
+fn key_expiry(document: &Document) -> Result<KeyExpiry, ProfileError> {
+    let offers = document.clauses().iter().find_map(|clause| {
+        let bound = clause.bound.as_ref()?;
+        let rotates =
+            bound.from.contains(&Action::KeyCreated) && bound.to.contains(&Action::KeyRotated);
+        match &clause.figure {
+            Some(Figure::OneOf(words)) if rotates => Some(words),
+            _ => None,
+        }
+    });
+    let mut shortest = None;
+    for word in offers.into_iter().flatten() {
+        let expiry = word.to_string();
+        let parsed: Result<KeyExpiry, _> = expiry.parse();
+        let parsed = parsed.map_err(|source| ProfileError::Expiry {
+            document: document.id().to_string(),
+            expiry,
+            source,
+        })?;
+        shortest = Some(shortest.map_or(parsed, |other: KeyExpiry| other.min(parsed)));
+    }
+    Ok(shortest.unwrap_or(KEY_EXPIRY))
 }
 
 /// The clause with a bound of this modality between these two events.

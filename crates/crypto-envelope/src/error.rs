@@ -1,7 +1,7 @@
 //! What can go wrong with keys, by what the caller can do about it.
 
 use covenant_core::sealer::{DestroyError, OpenError, SealError};
-use covenant_core::{ClauseId, KeyId, RandomError};
+use covenant_core::{ClauseId, KeyId, RandomError, TenantId};
 use time::UtcDateTime;
 use uuid::Uuid;
 
@@ -113,6 +113,9 @@ pub enum KeyError {
     /// The vault's root lies under the KEK of another backup epoch.
     #[error("vault root {0} belongs to another backup epoch")]
     OtherEpoch(KeyId),
+    /// The tenant's roots lie under KEKs of the other kind: shared ones, or its own.
+    #[error("the keys of tenant {0} lie under KEKs of the other kind")]
+    OtherIsolation(TenantId),
     /// Both layers of sensitive fields would hang on one backend key.
     #[error("groups standard and sensitive resolve to one backend key")]
     OneKeyForTwoLayers,

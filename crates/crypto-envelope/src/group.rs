@@ -3,8 +3,8 @@
 use std::fmt;
 use std::str::FromStr;
 
-use covenant_core::LogSafe;
 use covenant_core::sealer::Purpose;
+use covenant_core::{LogSafe, TenantId};
 
 /// Longest [`EpochName`] in bytes: a bound of ours.
 pub const EPOCH_NAME_LEN_BYTES_MAX: usize = 64;
@@ -48,20 +48,48 @@ impl fmt::Display for EpochName {
 }
 impl LogSafe for EpochName {}
 
-/// Which KEK wraps a root.
+/// Whose KEKs wrap the roots of a tenant, of its data subjects and of its vaults.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+#[expect(
+    clippy::exhaustive_enums,
+    reason = "a tenant shares KEKs or it does not"
+)]
+pub enum Isolation {
+    /// Those of all tenants that share; its roots die one by one.
+    #[default]
+    Shared,
+    /// Its own, epochs included: with them dies everything of the tenant at once.
+    Dedicated,
+}
+
+impl Isolation {
+    /// The tenant's group for this.
+    #[must_use]
+    pub fn group(self, tenant: TenantId, kind: GroupKind) -> GroupName {
+        match self {
+            Self::Shared => GroupName::shared(kind),
+            Self::Dedicated => GroupName::Dedicated(tenant, kind),
+        }
+    }
+}
+
+/// What the KEK of a group wraps.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
-#[non_exhaustive]
-pub enum GroupName {
+#[expect(
+    clippy::exhaustive_enums,
+    reason = "a new kind must be met wherever groups are chosen"
+)]
+pub enum GroupKind {
     /// Roots of tenants, of data subjects and of the platform.
     Standard,
     /// Roots of the second layer, under a KEK of their own.
     Sensitive,
-    /// Roots of all vaults of one backup epoch.
+    /// Roots of vaults of one backup epoch.
     Epoch(EpochName),
 }
 
-impl GroupName {
-    /// The group of every root but a vault's; `None` for a vault's, which its epoch decides.
+impl GroupKind {
+    /// The kind for every root but a vault's; `None` for a vault's, which its epoch decides.
     #[must_use]
     pub const fn of(purpose: Purpose) -> Option<Self> {
         match purpose {
@@ -74,7 +102,7 @@ impl GroupName {
     }
 }
 
-impl fmt::Display for GroupName {
+impl fmt::Display for GroupKind {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Standard => f.write_str("standard"),
@@ -83,9 +111,9 @@ impl fmt::Display for GroupName {
         }
     }
 }
-impl LogSafe for GroupName {}
+impl LogSafe for GroupKind {}
 
-impl FromStr for GroupName {
+impl FromStr for GroupKind {
     type Err = GroupNameError;
 
     fn from_str(name: &str) -> Result<Self, GroupNameError> {
@@ -101,6 +129,79 @@ impl FromStr for GroupName {
     }
 }
 
+/// Which KEK wraps a root.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[non_exhaustive]
+pub enum GroupName {
+    /// Roots of tenants, of data subjects and of the platform.
+    Standard,
+    /// Roots of the second layer, under a KEK of their own.
+    Sensitive,
+    /// Roots of all vaults of one backup epoch.
+    Epoch(EpochName),
+    /// The same for one tenant alone.
+    Dedicated(TenantId, GroupKind),
+}
+
+impl GroupName {
+    /// The group of all tenants that share their KEKs.
+    #[must_use]
+    pub fn shared(kind: GroupKind) -> Self {
+        match kind {
+            GroupKind::Standard => Self::Standard,
+            GroupKind::Sensitive => Self::Sensitive,
+            GroupKind::Epoch(name) => Self::Epoch(name),
+        }
+    }
+
+    /// The tenant that has the group for itself, if one has.
+    #[must_use]
+    pub const fn tenant(&self) -> Option<TenantId> {
+        match self {
+            Self::Dedicated(tenant, _) => Some(*tenant),
+            Self::Standard | Self::Sensitive | Self::Epoch(_) => None,
+        }
+    }
+
+    /// Whether its KEK dies on a planned day, and so has no expiry.
+    #[must_use]
+    pub const fn is_epoch(&self) -> bool {
+        matches!(
+            self,
+            Self::Epoch(_) | Self::Dedicated(_, GroupKind::Epoch(_))
+        )
+    }
+}
+
+impl fmt::Display for GroupName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Standard => GroupKind::Standard.fmt(f),
+            Self::Sensitive => GroupKind::Sensitive.fmt(f),
+            Self::Epoch(name) => write!(f, "epoch/{name}"),
+            Self::Dedicated(tenant, kind) => write!(f, "tenant/{tenant}/{kind}"),
+        }
+    }
+}
+impl LogSafe for GroupName {}
+
+impl FromStr for GroupName {
+    type Err = GroupNameError;
+
+    fn from_str(name: &str) -> Result<Self, GroupNameError> {
+        let Some(of_tenant) = name.strip_prefix("tenant/") else {
+            return name.parse().map(Self::shared);
+        };
+        let (id, kind) = of_tenant.split_once('/').ok_or(GroupNameError)?;
+        let tenant: TenantId = id.parse().or(Err(GroupNameError))?;
+        // one group, one name
+        if tenant.to_string() != id {
+            return Err(GroupNameError);
+        }
+        Ok(Self::Dedicated(tenant, kind.parse()?))
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -112,6 +213,9 @@ mod tests {
             "sensitive",
             "epoch/2026-11-21",
             "epoch/a:b+c_d.e",
+            "tenant/01a1fb67-1800-72ba-a373-fab72394743b/standard",
+            "tenant/01a1fb67-1800-72ba-a373-fab72394743b/sensitive",
+            "tenant/01a1fb67-1800-72ba-a373-fab72394743b/epoch/2026-11-21",
         ] {
             assert_eq!(name.parse::<GroupName>().expect("parses").to_string(), name);
         }
@@ -128,6 +232,13 @@ mod tests {
             "epoch/a/b",
             "epoch/a b",
             "epoch/\u{e9}",
+            "tenant",
+            "tenant/01a1fb67-1800-72ba-a373-fab72394743b",
+            "tenant/01a1fb67-1800-72ba-a373-fab72394743b/",
+            "tenant/01A1FB67-1800-72BA-A373-FAB72394743B/standard",
+            "tenant/01a1fb67180072baa373fab72394743b/standard",
+            "tenant/01a1fb67-1800-72ba-a373-fab72394743b/epoch/",
+            "tenant/01a1fb67-1800-72ba-a373-fab72394743b/tenant/a/standard",
             &long,
         ] {
             assert_eq!(name.parse::<GroupName>(), Err(GroupNameError), "{name}");

@@ -3,6 +3,7 @@
 
 mod administer;
 mod check;
+mod dedicate;
 mod destroy;
 mod erase;
 mod mint;
@@ -29,7 +30,7 @@ use crate::backend::{BackendError, KekBackend, Presence};
 use crate::cache::{CACHE_TTL_SECS, CACHE_USES_MAX, Cache, EntryKey, Lease, Seen, Terms, UseFor};
 use crate::error::KeyError;
 use crate::escrow::{Escrow, NoEscrow};
-use crate::group::GroupName;
+use crate::group::{GroupName, Isolation};
 use crate::guard::{DestructionGuard, NoGuard};
 use crate::record::{KekRecord, RootRecord, RootState, Switch};
 use crate::state::{KeyState, Verb};
@@ -59,11 +60,13 @@ pub struct KeysOptions {
     /// times unless set, and at most.
     pub cache_uses: u64,
     /// After how long the KEKs of tenants and subjects are replaced: one year unless set.
+    /// KEKs in use take it over when the keys are opened.
     pub expiry: KeyExpiry,
     /// How long a replaced KEK waits for its destruction: 7 days unless set, the fewest, and
     /// more than a copy of the key store lives.
     pub replaced_window: PendingWindow,
-    /// The civil zone in which the last day of a wait ends: UTC unless set.
+    /// The civil zone in which the last day of a wait ends, and by which a year is counted: UTC
+    /// unless set.
     pub zone: Zone,
     /// How destroyed bytes leave the key store's own files.
     pub own_files: OwnFiles,
@@ -177,6 +180,7 @@ impl Keys {
     /// Makes and checks the KEKs of tenants. One that is switched off stays so: it is switched on
     /// again through these very keys.
     async fn make_ready(&self) -> Result<(), KeyError> {
+        self.set_expiries().await?;
         let standard = self.current_kek(&GroupName::Standard, None).await?;
         let sensitive = self.current_kek(&GroupName::Sensitive, None).await?;
         let in_use = |kek: &KekRecord| kek.key_state() == KeyState::Enabled;
@@ -203,16 +207,13 @@ impl Keys {
         Ok(())
     }
 
-    /// Mints the tenant's roots for data and for sensitive fields, unless they are there.
+    /// Mints the tenant's roots for data and for sensitive fields, unless they are there, under
+    /// KEKs that all tenants share; [`Keys::create_tenant_with`] gives a tenant its own.
     ///
     /// # Errors
     /// [`KeyError::State`] when the tenant's roots were destroyed: a tenant gets no second ones.
     pub async fn create_tenant(&self, tenant: TenantId) -> Result<TenantRoots, KeyError> {
-        self.check_gate().await?;
-        let owner = Owner::Tenant(tenant);
-        let data = self.ensure_root(owner, Purpose::Data).await?.id;
-        let sensitive = self.ensure_root(owner, Purpose::Sensitive).await?.id;
-        Ok(TenantRoots { data, sensitive })
+        self.create_tenant_with(tenant, Isolation::Shared).await
     }
 
     /// The owner's root, for sealing and deriving; mints it for a data subject or the platform.

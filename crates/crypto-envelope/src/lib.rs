@@ -90,7 +90,9 @@ pub use cache::{CACHE_ENTRIES_MAX, CACHE_TTL_SECS, CACHE_TTL_SECS_MAX, CACHE_USE
 pub use envelope::Envelope;
 pub use error::KeyError;
 pub use field::{Sealable, Sealed};
-pub use group::{EPOCH_NAME_LEN_BYTES_MAX, EpochName, GroupName, GroupNameError};
+pub use group::{
+    EPOCH_NAME_LEN_BYTES_MAX, EpochName, GroupKind, GroupName, GroupNameError, Isolation,
+};
 #[cfg(feature = "testing")]
 pub use keys::SurvivingRoot;
 pub use keys::{

@@ -123,15 +123,15 @@ impl KeyExpiry {
         }
     }
 
-    /// When a key made then expires: the same day and time of day in UTC, and the day before where
-    /// a leap day has none.
+    /// When a key made then expires: the same day and time of day in this zone, and the end of 28
+    /// February where a leap day has none.
     ///
     /// # Errors
     /// [`PeriodError::OutOfRange`] beyond the year 9999.
-    pub fn end(self, created: UtcDateTime) -> Result<UtcDateTime, PeriodError> {
-        let window =
-            self.period()
-                .add_exact(created, &Zone::UTC, DayRule::Elapsed, MonthRule::Clamp)?;
+    // clause: Q-17
+    pub fn end(self, created: UtcDateTime, zone: &Zone) -> Result<UtcDateTime, PeriodError> {
+        let (day, month) = (DayRule::Elapsed, MonthRule::ClampEnd);
+        let window = self.period().add_exact(created, zone, day, month)?;
         Ok(window.earliest)
     }
 }
@@ -240,16 +240,22 @@ mod tests {
     fn a_year_is_a_calendar_year() {
         let at = |days: i64| UtcDateTime::UNIX_EPOCH + Duration::days(days);
         let check = |expiry: KeyExpiry, from: i64, to: i64| {
-            assert_eq!(expiry.end(at(from)), Ok(at(to)), "{expiry} {from}");
+            let end = expiry.end(at(from), &Zone::UTC);
+            assert_eq!(end, Ok(at(to)), "{expiry} {from}");
             assert_eq!(expiry.to_string().parse(), Ok(expiry));
         };
         // 1970-01-01 to 1971-01-01 and 1973-01-01
         check(KeyExpiry::OneYear, 0, 365);
         check(KeyExpiry::ThreeYears, 0, 365 * 3 + 1);
-        // 1972-02-29 has no anniversary: 1973-02-28, 1975-02-28
-        check(KeyExpiry::OneYear, 789, 789 + 365);
-        check(KeyExpiry::ThreeYears, 789, 789 + 365 * 3);
-        let last = KeyExpiry::OneYear.end(UtcDateTime::MAX);
+        // 1972-02-29 has no anniversary: 1973-02-28 and 1975-02-28 are waited for to their end
+        check(KeyExpiry::OneYear, 789, 789 + 366);
+        check(KeyExpiry::ThreeYears, 789, 789 + 365 * 3 + 1);
+        // 1972-03-01 05:00 there, which has one
+        let tokyo = Zone::fixed(32_400).expect("a zone");
+        let evening = at(789) + Duration::hours(20);
+        let end = KeyExpiry::OneYear.end(evening, &tokyo);
+        assert_eq!(end, Ok(evening + Duration::days(365)));
+        let last = KeyExpiry::OneYear.end(UtcDateTime::MAX, &Zone::UTC);
         assert!(last.is_err());
     }
 }

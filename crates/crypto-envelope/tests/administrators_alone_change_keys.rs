@@ -8,16 +8,15 @@ mod common;
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use common::{TestResult, World, body, epoch, start};
+use common::{TestResult, World, body, epoch, start, told};
 use covenant_core::event::{Action, Outcome};
 use covenant_core::sealer::{DestroyError, OpenError, Purpose, Sealer};
 use covenant_core::{BoxFuture, KeyId, Owner};
 use crypto_envelope::guard::{Cause, DestructionGuard, GuardError, KeyKind, Verdict};
-use crypto_envelope::journal::KeyEvent;
 use crypto_envelope::record::RootState;
 use crypto_envelope::testing::{Faults, FaultyStore};
 use crypto_envelope::{
-    AdminCall, Envelope, GroupName, KeyAdmin, KeyError, KeyState, Keys, KeysOptions, PendingWindow,
+    AdminCall, Envelope, GroupName, KeyAdmin, KeyError, KeyState, KeysOptions, PendingWindow,
     Refused, Role, VaultKeys, WrapContext,
 };
 use time::{Duration, UtcDateTime};
@@ -26,12 +25,6 @@ use uuid::Uuid;
 const DAY: Duration = Duration::DAY;
 
 /// The events of an action so far, oldest first.
-async fn told(keys: &Keys, action: Action) -> Result<Vec<KeyEvent>, KeyError> {
-    let mut events = keys.events(u32::MAX).await?;
-    events.retain(|event| event.action == action);
-    Ok(events)
-}
-
 // clause: Q-16
 #[tokio::test]
 async fn others_are_refused_and_recorded() -> TestResult {

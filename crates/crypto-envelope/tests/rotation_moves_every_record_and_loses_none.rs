@@ -9,7 +9,7 @@ mod common;
 use std::error::Error;
 use std::sync::Arc;
 
-use common::{TestResult, World, body, epoch, start};
+use common::{TestResult, World, body, epoch, start, told};
 use covenant_core::event::Action;
 use covenant_core::sealer::{Purpose, Sealer};
 use covenant_core::{KeyId, Owner, Place, TenantId};
@@ -108,6 +108,36 @@ async fn on_the_clock() -> TestResult {
         }
         values.check(world.keys_with(options).await?).await?;
     }
+    Ok(())
+}
+
+// clause: Q-17
+#[tokio::test]
+async fn keys_in_use_take_over_a_changed_setting() -> TestResult {
+    let world = World::in_memory();
+    let mut options = KeysOptions::default();
+    options.expiry = KeyExpiry::ThreeYears;
+    let keys = Arc::new(world.keys_with(options.clone()).await?);
+    let values = Values::seal(&world, &keys, 2).await?;
+    world.clock.advance_to(start() + DAY * 400);
+    assert_eq!(keys.rotate_due(start() + DAY * 400).await?, []);
+
+    options.expiry = KeyExpiry::OneYear;
+    let keys = world.keys_with(options.clone()).await?;
+    assert_eq!(keys.next_due().await?, Some(start() + DAY * 365));
+    let changed = told(&keys, Action::KeyExpirySet).await?;
+    assert_eq!(changed.len(), 2, "both KEKs, on record");
+    assert_eq!(keys.rotate_due(start() + DAY * 400).await?.len(), 2);
+    values
+        .check(world.keys_with(options.clone()).await?)
+        .await?;
+
+    // the same again changes nothing, and a plan has no expiry
+    let revision = world.store.standing().await?.revision;
+    let keys = world.keys_with(options).await?;
+    assert_eq!(world.store.standing().await?.revision, revision);
+    let told = told(&keys, Action::KeyExpirySet).await?;
+    assert_eq!(told.len(), 2);
     Ok(())
 }
 

@@ -41,7 +41,7 @@ enum Verb {
     },
     /// Makes the key-encryption key of a group.
     Create {
-        /// `standard` or `sensitive`.
+        /// `standard` or `sensitive`; of a tenant with keys of its own `tenant/ID/standard`.
         group: GroupName,
     },
     /// Puts a new key in the place of this one.

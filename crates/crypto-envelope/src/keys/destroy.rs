@@ -56,6 +56,9 @@ impl Keys {
     /// future. They work until that instant, and the plan does not move; the tenant's vaults keep
     /// their own dates. The same plan again does nothing.
     ///
+    /// Of a tenant with KEKs of its own, all of them go at that instant, those of its backup epochs
+    /// included, which keep a date only where it comes first: nothing of the tenant is left then.
+    ///
     /// # Errors
     /// [`KeyError::TooSoon`] for an instant less than seven days ahead, [`KeyError::Planned`] when
     /// another one is planned, [`KeyError::Floor`] before a floor over the tenant's bytes,
@@ -82,13 +85,18 @@ impl Keys {
             self.check_floor(data.id, &kind, &Cause::Plan, at).await?;
         }
         match self.store.plan_roots(tenant, at).await? {
-            Planned::Done(_) => Ok(()),
-            Planned::Differs(key, planned) => Err(KeyError::Planned { key, planned }),
+            Planned::Done(_) => self.plan_keks(tenant, at).await,
+            Planned::Differs(key, planned) => {
+                // where an earlier call stopped
+                self.plan_keks(tenant, planned).await?;
+                Err(KeyError::Planned { key, planned })
+            }
         }
     }
 
     /// Destroys every key whose last instant has come: roots by themselves, and KEKs. A planned KEK
-    /// takes all roots under it along; another one is kept while any lies under it. For a KEK, in
+    /// takes all roots under it along, and so does one that a tenant has for itself; another one is
+    /// kept while any lies under it. For a KEK, in
     /// this order: guard asked, buried in the store with its roots, destroyed in the backend, found
     /// absent there, removed from escrow, its canary tried, recorded as gone. A run that fails or
     /// dies in between is completed by the next one; one key that fails does not keep the others
@@ -163,7 +171,8 @@ impl Keys {
             let dueness = kek.dueness(now);
             self.check_due(id, kek.key_state(), &kind, dueness, now)
                 .await?;
-            if dueness != Dueness::PlanReached {
+            // what a tenant has for itself goes with its KEK
+            if dueness != Dueness::PlanReached && kek.group.tenant().is_none() {
                 let left = self.store.roots_under(id, None, u32::MAX).await?;
                 if !left.is_empty() {
                     self.alarm(Action::KeyDestroyed, id, code::RECORDS_LEFT, now)

@@ -6,9 +6,9 @@ use covenant_core::{BoxFuture, KeyId, Owner, TenantId, VaultId, canon};
 use subtle::ConstantTimeEq;
 use time::{Duration, UtcDateTime};
 
-use super::{Keys, PLAN_WAIT_DAYS_MIN, tell};
+use super::{Keys, KeysOptions, PLAN_WAIT_DAYS_MIN, tell};
 use crate::error::KeyError;
-use crate::group::{EpochName, GroupName};
+use crate::group::{EpochName, GroupKind, GroupName, Isolation};
 use crate::record::{KekRecord, KekState, RootRecord, RootState, Switch, has_root};
 use crate::state::{KeyState, Refused, Verb};
 use crate::store::Added;
@@ -30,7 +30,7 @@ impl Keys {
         destroy_at: Option<UtcDateTime>,
     ) -> Result<KekRecord, KeyError> {
         let keks = self.store.keks_of(group).await?;
-        let of_epoch = keks.last().filter(|_| matches!(group, GroupName::Epoch(_)));
+        let of_epoch = keks.last().filter(|_| group.is_epoch());
         if let Some(kek) = of_epoch.filter(|kek| kek.destroy_at != destroy_at) {
             return Err(KeyError::Planned {
                 key: kek.id,
@@ -65,6 +65,31 @@ impl Keys {
             }
             Err(refused) => Err(KeyError::State(refused.name())),
         }
+    }
+
+    /// The KEK of an epoch that ends with its tenant, which may be nearer than any plan.
+    pub(super) async fn last_epoch(
+        &self,
+        group: &GroupName,
+        ends: UtcDateTime,
+    ) -> Result<KekRecord, KeyError> {
+        if ends <= self.now() {
+            return Err(KeyError::State(KeyState::Destroyed.name()));
+        }
+        let begun = self.store.keks_of(group).await?.into_iter().next_back();
+        let intended = match begun {
+            Some(kek) => kek,
+            None => {
+                let kek = KekRecord {
+                    expires_at: None,
+                    destroy_at: Some(ends),
+                    ..self.intended(group, 1, None)?
+                };
+                self.store.intend_kek(&kek).await?
+            }
+        };
+        self.complete_kek(intended, &ActorContext::service(tell::SERVICE))
+            .await
     }
 
     /// The KEK that takes the place of this one, made unless somebody has begun to.
@@ -129,8 +154,7 @@ impl Keys {
     ) -> Result<KekRecord, KeyError> {
         let created_at = self.now();
         let earliest = created_at.saturating_add(Duration::days(PLAN_WAIT_DAYS_MIN));
-        let latest = self.options.expiry.end(created_at).ok();
-        let latest = latest.unwrap_or(UtcDateTime::MAX);
+        let latest = self.expiry_of(created_at);
         if destroy_at.is_some_and(|at| at < earliest) {
             return Err(KeyError::TooSoon { earliest });
         }
@@ -169,7 +193,7 @@ impl Keys {
         let root = match self.store.root_of(owner, purpose).await? {
             Some(root) => root,
             None => {
-                let group = GroupName::of(purpose).ok_or(KeyError::NoSuchRoot)?;
+                let group = self.group_for(owner, purpose).await?;
                 self.mint(owner, purpose, 1, &group).await?
             }
         };
@@ -191,7 +215,7 @@ impl Keys {
     ) -> Result<RootRecord, KeyError> {
         for _ in 0..ATTEMPTS {
             let kek = match group {
-                GroupName::Epoch(_) => newest(&self.store.keks_of(group).await?)
+                epoch if epoch.is_epoch() => newest(&self.store.keks_of(epoch).await?)
                     .cloned()
                     .ok_or(KeyError::Absent)?,
                 _ => self.wrapping_kek(group).await?,
@@ -281,8 +305,13 @@ impl Keys {
         self.check_gate().await?;
         let destroy_at = whole_micros(destroy_at);
         let owner = Owner::Vault(tenant, vault);
-        let group = GroupName::Epoch(epoch.clone());
-        let kek = self.current_kek(&group, Some(destroy_at)).await?;
+        let isolation = self.isolation(tenant).await?;
+        let group = isolation.group(tenant, GroupKind::Epoch(epoch.clone()));
+        let kek = match isolation {
+            Isolation::Shared => self.current_kek(&group, Some(destroy_at)).await?,
+            Isolation::Dedicated => self.epoch_of_tenant(tenant, &group, destroy_at).await?,
+        };
+        let destroy_at = kek.destroy_at.unwrap_or(destroy_at);
         match kek
             .key_state()
             .answer(Verb::Wrap(kek.standing(kek.id, self.now())))
@@ -309,6 +338,34 @@ impl Keys {
             kek: root.kek,
             destroy_at,
         })
+    }
+
+    /// When a KEK made then is replaced.
+    fn expiry_of(&self, created_at: UtcDateTime) -> UtcDateTime {
+        let KeysOptions { expiry, zone, .. } = &self.options;
+        expiry.end(created_at, zone).unwrap_or(UtcDateTime::MAX)
+    }
+
+    /// Gives the KEKs in use the expiry of the settings, which may have changed since they were
+    /// made; on record.
+    // clause: Q-17
+    pub(super) async fn set_expiries(&self) -> Result<(), KeyError> {
+        for kek in self.store.keks().await? {
+            let expires_at = self.expiry_of(kek.created_at);
+            let over = matches!(kek.state, KekState::Dying | KekState::Destroyed);
+            if over || kek.expires_at.is_none_or(|at| at == expires_at) {
+                continue;
+            }
+            let actor = ActorContext::service(tell::SERVICE);
+            let event = self.key_event(Action::KeyExpirySet, Some(kek.id), &actor)?;
+            let kek = KekRecord {
+                expires_at: Some(expires_at),
+                ..kek
+            };
+            // whoever was faster has looked too, or the next start does
+            self.store.put_kek(&kek, &event).await?;
+        }
+        Ok(())
     }
 
     pub(super) fn now(&self) -> UtcDateTime {

@@ -1,6 +1,8 @@
 //! Rotation: a next KEK for a group, all records moved to it, the old one scheduled; and a next
 //! version of a root. Every step may be repeated, by any number of workers at once.
 
+use std::collections::BTreeMap;
+
 use covenant_core::event::{Action, ActorContext};
 use covenant_core::sealer::Purpose;
 use covenant_core::{KeyId, Owner, Secret};
@@ -57,17 +59,23 @@ impl Keys {
     async fn replaced(&self, now: UtcDateTime) -> Result<Vec<KekRecord>, KeyError> {
         let keks = self.store.keks().await?;
         let in_use = |kek: &&KekRecord| kek.state == KekState::Enabled && kek.switch == Switch::On;
+        // one pass: tenants with KEKs of their own make many groups
+        let mut newest: BTreeMap<&GroupName, &KekRecord> = BTreeMap::new();
+        for kek in keks.iter().filter(|kek| kek.state != KekState::Intended) {
+            let known = newest.entry(&kek.group).or_insert(kek);
+            if known.n < kek.n {
+                *known = kek;
+            }
+        }
         let standing = |kek: &KekRecord| {
-            let of_group: Vec<_> = keks.iter().filter(|k| k.group == kek.group).collect();
-            let enabled = of_group.iter().filter(|k| k.state != KekState::Intended);
-            let newest = enabled.max_by_key(|k| k.n).map_or(kek.id, |k| k.id);
+            let newest = newest.get(&kek.group).map_or(kek.id, |newest| newest.id);
             kek.standing(newest, now)
         };
         let over = keks.iter().filter(in_use);
         let over = over.filter(|kek| match standing(kek) {
             Standing::Current => false,
             Standing::Superseded | Standing::Expired | Standing::Compromised => {
-                !matches!(kek.group, GroupName::Epoch(_)) || kek.compromised_at.is_some()
+                !kek.group.is_epoch() || kek.compromised_at.is_some()
             }
         });
         Ok(over.cloned().collect())
@@ -249,7 +257,7 @@ impl Keys {
         if matches!(old.purpose, Purpose::Vault | Purpose::Platform) {
             return Err(KeyError::NotRotated(old.id));
         }
-        let group = GroupName::of(old.purpose).ok_or(KeyError::NotRotated(old.id))?;
+        let group = self.group_for(old.owner, old.purpose).await?;
         let versions = self.store.roots_of(old.owner, old.purpose).await?;
         let next = versions.into_iter().find(|version| version.n > old.n);
         let next = match next {

@@ -4,13 +4,14 @@ use std::error::Error;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use covenant_core::event::ActorContext;
+use covenant_core::event::{Action, ActorContext};
 use covenant_core::sealer::{DestroyOrder, Purpose};
 use covenant_core::testing::SeededRandom;
 use covenant_core::{Clock, KeyId, ManualClock, OrderId, Owner, Place, Random, TenantId, VaultId};
 #[cfg(feature = "sqlite")]
 use crypto_envelope::backend::{FileBackend, Syncing};
 use crypto_envelope::backend::{KekBackend, MemoryBackend};
+use crypto_envelope::journal::KeyEvent;
 #[cfg(feature = "sqlite")]
 use crypto_envelope::store::SqlStore;
 use crypto_envelope::store::{KeyStore, MemoryStore};
@@ -232,6 +233,13 @@ async fn postgres(
     Ok(Some(Arc::new(SqlStore::open(db).await?)))
 }
 
+/// What waits to be told of an action.
+pub(crate) async fn told(keys: &Keys, action: Action) -> Result<Vec<KeyEvent>, KeyError> {
+    let mut events = keys.events(u32::MAX).await?;
+    events.retain(|event| event.action == action);
+    Ok(events)
+}
+
 /// 2026-11-21 00:00:00 UTC.
 pub(crate) fn start() -> UtcDateTime {
     UtcDateTime::UNIX_EPOCH + time::Duration::days(20_778)
@@ -261,6 +269,7 @@ async fn a_world_begins_with_two_keks() -> TestResult {
     world.keys_with(KeysOptions::default()).await?;
     assert_eq!(world.admin().role, Role::SysAdmin);
     assert!(keys.list().await?.is_empty());
+    assert_eq!(told(&keys, Action::KeyCreated).await?.len(), 2);
     let tenant = world.tenant()?;
     assert_ne!(
         world.order(tenant, world.uuid()?)?.subject,

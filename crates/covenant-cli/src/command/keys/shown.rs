@@ -62,6 +62,7 @@ fn kek_json(kek: &KekRecord) -> Value {
     json!({
         "key": kek.id.to_string(),
         "group": kek.group.to_string(),
+        "tenant": kek.group.tenant().map(|tenant| tenant.to_string()),
         "n": kek.n,
         "state": kek.key_state().name(),
         "wraps": kek.wraps,

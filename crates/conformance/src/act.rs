@@ -6,7 +6,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
-use covenant_core::{ItemId, KeyId, SnapshotId, VaultId};
+use covenant_core::{ItemId, KeyId, Period, SnapshotId, VaultId};
 use time::UtcDateTime;
 
 use crate::canary::{Canary, Salt};
@@ -366,6 +366,12 @@ acts! {
         key: KeyId,
         /// What.
         verb: KeyVerb,
+    },
+    /// Sets after how long keys that wrap keys are replaced, those in use included. Answer:
+    /// [`Seen::Done`]; a time that the system does not offer is [`crate::Refusal::Denied`].
+    SetKeyExpiry {
+        /// The time.
+        expiry: Period,
     },
 }
 

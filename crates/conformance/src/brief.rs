@@ -4,7 +4,7 @@
 use std::collections::BTreeSet;
 use std::sync::{Mutex, PoisonError};
 
-use covenant_core::{Period, PeriodError, Reading, Zone};
+use covenant_core::{Period, PeriodError, Reading, Window, Zone};
 use time::{Duration, UtcDateTime};
 
 /// The limits of one promise about time.
@@ -133,6 +133,30 @@ impl Brief {
             .ok_or(BriefError::Period(PeriodError::OutOfRange))
     }
 
+    /// The floor and the ceiling as whole days, for a wait that is told in days.
+    ///
+    /// # Errors
+    /// [`BriefError::Missing`] when either is none, or no number of days.
+    pub fn days(&self) -> Result<(u32, u32), BriefError> {
+        let limits = self.figures.limits.as_ref();
+        let limits = limits.ok_or(BriefError::Missing("floor"))?;
+        let min = limits.min.and_then(whole_days);
+        let max = limits.max.and_then(whole_days);
+        self.note([Read::Min, Read::Max]);
+        Ok((
+            min.ok_or(BriefError::Missing("floor in days"))?,
+            max.ok_or(BriefError::Missing("ceiling in days"))?,
+        ))
+    }
+
+    /// Where a period leads in the document's readings.
+    ///
+    /// # Errors
+    /// [`BriefError::Period`] when it ends outside the calendar.
+    pub fn resolve(&self, period: Period, from: UtcDateTime) -> Result<Window, BriefError> {
+        Ok(period.resolve(from, &self.figures.reading)?)
+    }
+
     /// The instant by which a state must be reached: the ceiling, or at once when there is none.
     ///
     /// # Errors
@@ -221,4 +245,9 @@ impl Brief {
         let secs = tolerance.bounds(&self.figures.reading).shortest_secs;
         Duration::seconds(i64::try_from(secs).unwrap_or(i64::MAX))
     }
+}
+
+fn whole_days(period: Period) -> Option<u32> {
+    let other = period.month_part() > 0 || period.sec_part() > 0;
+    (!other).then(|| period.day_part())
 }

@@ -17,7 +17,9 @@ mod bin;
 mod bin_by_hand;
 mod database;
 mod key_access;
+mod key_expiry;
 mod key_life;
+mod key_wait;
 mod keys;
 mod privacy;
 mod steps;
@@ -126,7 +128,9 @@ pub const CATALOGUE: &[Scenario] = &[
     database::DELETED_UNREADABLE,
     key_access::ADMIN_ONLY,
     key_life::DISABLE_WORKS,
+    key_expiry::EXPIRY_VALUES,
     keys::ONE_KEY_PER_VAULT,
+    key_wait::WAIT_WINDOW,
     privacy::MASKED_UNTIL_REVEALED,
     transit::CHAIN_AND_SUITES,
     transit::NO_PLAINTEXT_ENDPOINT,

@@ -163,12 +163,12 @@ fn meets(
             tried = tried.saturating_add(1);
             let late = after(open.limit, Duration::SECOND);
             let moved = sabotage == TraceSabotage::Moved;
-            // nothing else of this tenant may settle or end the case meanwhile
+            // nothing else may settle or end the case meanwhile
             let rest = trace.get(at.saturating_add(1)..).unwrap_or_default();
             let alone = rest
                 .iter()
                 .take_while(|other| other.at <= late)
-                .all(|other| other.tenant != event.tenant || !looks_at(monitor, other.action));
+                .all(|other| !disturbs(monitor, other, event));
             if alone && late > event.at && (moved || late <= end) {
                 return Ok(changed(trace, at, |event| match sabotage {
                     TraceSabotage::Moved => {
@@ -218,7 +218,7 @@ fn floor(
                 .iter()
                 .rev()
                 .take_while(|other| other.at >= soon)
-                .all(|other| other.tenant != event.tenant || !looks_at(monitor, other.action));
+                .all(|other| !disturbs(monitor, other, event));
             if alone && soon > open.since && event.at >= open.limit {
                 return Ok(changed(trace, at, |event| {
                     event.at = soon;
@@ -255,8 +255,20 @@ fn changed(
     mutated
 }
 
-fn looks_at(monitor: &Monitor, action: Action) -> bool {
-    monitor.pattern().actions().contains(&action)
+/// Whether another event may settle or end the case of this one: one of the same tenant, and where
+/// each thing is a case of its own one of the same thing, or one that may end several.
+fn disturbs(monitor: &Monitor, other: &Recorded, event: &Recorded) -> bool {
+    let pattern = monitor.pattern();
+    let ends = match pattern {
+        Pattern::NotBefore { ended_by, .. } | Pattern::Within { ended_by, .. } => {
+            ended_by.contains(&other.action)
+        }
+        _ => true,
+    };
+    let elsewhere = pattern.cases() == Some(Cases::Thing) && other.key != event.key;
+    other.tenant == event.tenant
+        && pattern.actions().contains(&other.action)
+        && (ends || !elsewhere)
 }
 
 /// Takes the field by which the event belongs to its case.

@@ -3,6 +3,7 @@
 use std::fmt;
 
 use covenant_core::KeyId;
+use time::UtcDateTime;
 
 use super::Tenant;
 
@@ -105,7 +106,7 @@ pub enum KeyUse {
     Contents(Tenant),
     /// The second layer of a tenant's especially sensitive fields.
     Sensitive(Tenant),
-    /// It wraps keys of contents.
+    /// It wraps keys of contents; there may be one for all tenants, or several.
     Wrapping,
     /// Anything else.
     Other,
@@ -120,4 +121,6 @@ pub struct KeySeen {
     pub serves: KeyUse,
     /// Where it stands.
     pub standing: KeyStanding,
+    /// When it was made.
+    pub created: UtcDateTime,
 }

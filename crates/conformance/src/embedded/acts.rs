@@ -164,6 +164,7 @@ impl Embedded {
             Act::UseEndpoint { address } => self.use_endpoint(address),
             Act::ListKeys { role } => self.list_keys(*role).await,
             Act::AdministerKey { role, key, verb } => self.administer(*role, *key, *verb).await,
+            Act::SetKeyExpiry { expiry } => self.set_key_expiry(*expiry).await,
         }
     }
 

@@ -3,10 +3,13 @@
 use std::error::Error;
 use std::sync::Arc;
 
+use covenant::Profile;
 use covenant_core::event::ActorContext;
 use covenant_core::sealer::{OpenError, Purpose, SealError};
-use covenant_core::{KeyId, Owner};
-use crypto_envelope::{AdminCall, GroupName, KeyAdmin, KeyError, KeyState, PendingWindow, Role};
+use covenant_core::{KeyId, Owner, Period};
+use crypto_envelope::{
+    AdminCall, GroupKind, GroupName, KeyAdmin, KeyError, KeyExpiry, KeyState, PendingWindow, Role,
+};
 use uuid::Uuid;
 
 use super::Embedded;
@@ -41,15 +44,19 @@ impl Embedded {
         let keks = listed.keks.iter().map(|kek| KeySeen {
             id: kek.id,
             serves: match kek.group {
-                GroupName::Standard => KeyUse::Wrapping,
+                GroupName::Standard | GroupName::Dedicated(_, GroupKind::Standard) => {
+                    KeyUse::Wrapping
+                }
                 _ => KeyUse::Other,
             },
             standing: standing(kek.key_state()),
+            created: kek.created_at,
         });
         let roots = listed.roots.iter().map(|root| KeySeen {
             id: root.id,
             serves: self.serves(root.owner, root.purpose),
             standing: standing(root.key_state),
+            created: root.created_at,
         });
         Ok(Seen::Keys(keks.chain(roots).collect()))
     }
@@ -88,6 +95,26 @@ impl Embedded {
         done.map_err(refusal)?;
         Ok(Seen::Done)
     }
+
+    /// A setting of the deployment: it starts again with it, after the work that it would have done
+    /// until then.
+    pub(super) async fn set_key_expiry(&mut self, period: Period) -> Result<Seen, Refusal> {
+        let key_expiry = expiry(period)?;
+        self.covenant.sweep().await.map_err(Refusal::failed)?;
+        let profile = Profile {
+            key_expiry,
+            ..(*self.document).clone()
+        };
+        self.document = Arc::new(profile);
+        self.reopen().await.map_err(Refusal::failed)?;
+        Ok(Seen::Done)
+    }
+}
+
+/// The setting of this length; there are two.
+fn expiry(period: Period) -> Result<KeyExpiry, Refusal> {
+    let parsed: Result<KeyExpiry, _> = period.to_string().parse();
+    parsed.map_err(|error| Refusal::denied(error.to_string()))
 }
 
 const fn established(role: KeyRole) -> Role {

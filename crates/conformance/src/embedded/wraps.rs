@@ -56,6 +56,10 @@ pub(super) const BUILT: &[Sabotage] = &[
     Sabotage::PlaintextListener,
     Sabotage::WeakChain,
     Sabotage::DisabledKeyWorks,
+    Sabotage::DestroyedAtOnce,
+    Sabotage::DestroyedLate,
+    Sabotage::RotationMissed,
+    Sabotage::RotationLosesOld,
     Sabotage::MemberUnwraps,
     Sabotage::AccessUnlogged,
     Sabotage::RoleByMember,
@@ -111,6 +115,18 @@ pub(super) fn of(sabotage: Option<Sabotage>, folder: &Path, clock: &Arc<dyn Cloc
         }
         Sabotage::DisabledKeyWorks => {
             wraps.key_store = Some(keys::wrap(keys::Flaw::StaysOn));
+        }
+        Sabotage::DestroyedAtOnce => {
+            wraps.key_store = Some(keys::wrap(keys::Flaw::NoWait(Arc::clone(clock))));
+        }
+        Sabotage::DestroyedLate => {
+            wraps.key_store = Some(keys::wrap(keys::Flaw::LongWait));
+        }
+        Sabotage::RotationMissed => {
+            wraps.key_store = Some(keys::wrap(keys::Flaw::NeverExpires));
+        }
+        Sabotage::RotationLosesOld => {
+            wraps.key_store = Some(keys::wrap(keys::Flaw::BuriesMoved(Arc::clone(clock))));
         }
         Sabotage::UnwrapUnlogged => {
             wraps.key_store = Some(keys::wrap(keys::Flaw::ForgetsUnwraps));

@@ -161,7 +161,7 @@ async fn standing(stage: &mut Stage<'_>, key: KeyId, expected: KeyStanding) -> R
 }
 
 /// What comes of a verb in the role that may.
-async fn administered(
+pub(super) async fn administered(
     stage: &mut Stage<'_>,
     key: KeyId,
     verb: KeyVerb,

@@ -7,8 +7,8 @@ use std::sync::Arc;
 
 use covenant_core::event::{ActorContext, Datum};
 use covenant_core::{
-    Action, BoxFuture, Clock, Event, EventId, ItemId, KeyId, ManualClock, Outcome, SnapshotId,
-    Target, TenantId, TxnId, VaultId,
+    Action, BoxFuture, Clock, Event, EventId, ItemId, KeyId, ManualClock, Outcome, Period,
+    SnapshotId, Target, TenantId, TxnId, VaultId,
 };
 use policy_document::Document;
 use time::{Date, Duration, UtcDateTime};
@@ -74,6 +74,10 @@ const BUILT: &[Sabotage] = &[
     Sabotage::PlaintextListener,
     Sabotage::WeakChain,
     Sabotage::DisabledKeyWorks,
+    Sabotage::DestroyedAtOnce,
+    Sabotage::DestroyedLate,
+    Sabotage::RotationMissed,
+    Sabotage::RotationLosesOld,
     Sabotage::MemberUnwraps,
     Sabotage::AccessUnlogged,
     Sabotage::RoleByMember,
@@ -167,6 +171,8 @@ struct Model {
     minted: u64,
     keys: BTreeMap<KeyId, Key>,
     lives: BTreeMap<KeyId, keys::Life>,
+    /// After how long the key that wraps keys is replaced.
+    expiry: Period,
     homes: BTreeMap<Tenant, Home>,
     objects: BTreeMap<u64, Vec<u8>>,
     purges: BTreeSet<(UtcDateTime, Tenant, u64)>,
@@ -188,7 +194,7 @@ struct Model {
 impl Model {
     fn new(clock: Arc<ManualClock>, figures: Figures, sabotage: Option<Sabotage>) -> Self {
         let born = clock.now();
-        Self {
+        let mut model = Self {
             clock,
             born,
             figures,
@@ -196,6 +202,7 @@ impl Model {
             minted: 0,
             keys: BTreeMap::new(),
             lives: BTreeMap::new(),
+            expiry: Period::months(12),
             homes: BTreeMap::new(),
             objects: BTreeMap::new(),
             purges: BTreeSet::new(),
@@ -209,7 +216,9 @@ impl Model {
             events: Vec::new(),
             rounds: 0,
             txns: BTreeMap::new(),
-        }
+        };
+        model.add_wrapping(born);
+        model
     }
 
     fn is(&self, sabotage: Sabotage) -> bool {
@@ -415,6 +424,7 @@ impl Subject for Model {
             if !self.in_doubt() {
                 self.purge(at);
                 self.purge_databases(at);
+                self.rotate_keys(at);
                 self.destroy_keys(at);
                 self.expire(at);
                 self.back_up_due(at);
@@ -432,7 +442,8 @@ impl Subject for Model {
         let purge = self.purges.first().map(|(at, _, _)| *at);
         let end = self.vaults.values().map(|vault| vault.ends).min();
         let key = self.lives.values().filter_map(|life| life.ends).min();
-        let all = [purge, end, self.next_backup, leaving, key];
+        let rotation = self.next_rotation();
+        let all = [purge, end, self.next_backup, leaving, key, rotation];
         all.into_iter().flatten().min()
     }
 

@@ -11,11 +11,14 @@ use crypto_envelope::copies::KeyCopy;
 use crypto_envelope::journal::KeyEvent;
 use crypto_envelope::record::{Erasure, KekRecord, RootRecord, Switch};
 use crypto_envelope::store::{
-    Added, Changes, Counted, Due, Flush, Gate, KeyStore, Moved, Planned, StoreFuture,
+    Added, Changes, Counted, Due, Flush, Gate, KeyStore, Moved, Planned, StoreError, StoreFuture,
     StoreStanding, Swap,
 };
-use time::UtcDateTime;
+use time::{Duration, UtcDateTime};
 use uuid::Uuid;
+
+/// How much longer than it was told a key waits.
+const LONGER: Duration = Duration::days(1);
 
 /// What the store gets wrong.
 #[derive(Debug)]
@@ -26,6 +29,14 @@ pub(super) enum Flaw {
     ForgetsUnwraps,
     /// The roots of a purged tenant die at once, whatever was planned.
     DiesWithPurge(Arc<dyn Clock>),
+    /// The wait before a destruction is over at once.
+    NoWait(Arc<dyn Clock>),
+    /// The wait before a destruction is a day longer.
+    LongWait,
+    /// A key that wraps keys never expires.
+    NeverExpires,
+    /// The key of a tenant's contents is destroyed when it is put under another one.
+    BuriesMoved(Arc<dyn Clock>),
 }
 
 /// Wraps the store of keys with a flaw.
@@ -48,6 +59,10 @@ impl Flawed {
     ) -> (Switch, Option<UtcDateTime>) {
         match (&self.flaw, switch) {
             (Flaw::StaysOn, Switch::Off) => (Switch::On, until),
+            (Flaw::NoWait(clock), Switch::Pending) => (switch, until.map(|_| clock.now())),
+            (Flaw::LongWait, Switch::Pending) => {
+                (switch, until.map(|until| until.saturating_add(LONGER)))
+            }
             _ => (switch, until),
         }
     }
@@ -57,8 +72,25 @@ impl Flawed {
         KekRecord {
             switch,
             pending_until,
+            expires_at: self.expires(kek.expires_at),
             ..kek.clone()
         }
+    }
+
+    fn expires(&self, at: Option<UtcDateTime>) -> Option<UtcDateTime> {
+        at.filter(|_| !matches!(self.flaw, Flaw::NeverExpires))
+    }
+
+    /// Destroys the roots of contents among these.
+    async fn bury(&self, moved: &[RootRecord], at: UtcDateTime) -> Result<(), StoreError> {
+        let actor = ActorContext::service("conformance");
+        let of_contents = |root: &&RootRecord| {
+            matches!(root.owner, Owner::Tenant(_)) && root.purpose == Purpose::Data
+        };
+        for root in moved.iter().filter(of_contents) {
+            self.sound.bury_root(root.id, at, &actor).await?;
+        }
+        Ok(())
     }
 }
 
@@ -87,15 +119,30 @@ impl KeyStore for Flawed {
         Box::pin(async move { self.sound.put_root(&root, event).await })
     }
 
+    fn intend_kek<'a>(&'a self, kek: &'a KekRecord) -> StoreFuture<'a, KekRecord> {
+        let kek = KekRecord {
+            expires_at: self.expires(kek.expires_at),
+            ..kek.clone()
+        };
+        Box::pin(async move { self.sound.intend_kek(&kek).await })
+    }
+
+    fn move_roots<'a>(&'a self, to: KeyId, roots: &'a [RootRecord]) -> StoreFuture<'a, Moved> {
+        Box::pin(async move {
+            let moved = self.sound.move_roots(to, roots).await?;
+            if let Flaw::BuriesMoved(clock) = &self.flaw {
+                self.bury(roots, clock.now()).await?;
+            }
+            Ok(moved)
+        })
+    }
+
     // the rest is sound
     fn kek(&self, id: KeyId) -> StoreFuture<'_, Option<KekRecord>> {
         self.sound.kek(id)
     }
     fn keks_of<'a>(&'a self, group: &'a GroupName) -> StoreFuture<'a, Vec<KekRecord>> {
         self.sound.keks_of(group)
-    }
-    fn intend_kek<'a>(&'a self, kek: &'a KekRecord) -> StoreFuture<'a, KekRecord> {
-        self.sound.intend_kek(kek)
     }
     fn enable_kek<'a>(
         &'a self,
@@ -127,9 +174,6 @@ impl KeyStore for Flawed {
         limit: u32,
     ) -> StoreFuture<'_, Vec<RootRecord>> {
         self.sound.roots_under(kek, after, limit)
-    }
-    fn move_roots<'a>(&'a self, to: KeyId, roots: &'a [RootRecord]) -> StoreFuture<'a, Moved> {
-        self.sound.move_roots(to, roots)
     }
     fn plan_roots(&self, tenant: TenantId, at: UtcDateTime) -> StoreFuture<'_, Planned> {
         let at = match &self.flaw {

@@ -111,6 +111,7 @@ impl Model {
             Act::UseEndpoint { address } => self.use_endpoint(address),
             Act::ListKeys { role } => self.list_keys(*role),
             Act::AdministerKey { role, key, verb } => self.administer(*role, *key, *verb),
+            Act::SetKeyExpiry { expiry } => self.set_expiry(*expiry),
             Act::BackUp { .. }
             | Act::ListSnapshots { .. }
             | Act::RestoreSnapshot { .. }
@@ -139,8 +140,9 @@ impl Model {
         };
         let (data, sensitive) = (home.data, home.sensitive);
         let (contents, second) = (KeyUse::Contents(tenant), KeyUse::Sensitive(tenant));
-        self.lives.insert(data, Life::new(contents));
-        self.lives.insert(sensitive, Life::new(second));
+        let now = self.clock.now();
+        self.lives.insert(data, Life::new(contents, now));
+        self.lives.insert(sensitive, Life::new(second, now));
         self.homes.insert(tenant, home);
         Ok(Seen::Done)
     }

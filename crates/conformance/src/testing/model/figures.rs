@@ -20,6 +20,7 @@ pub(super) struct Figures {
     database: Brief,
     pub(super) rhythm: Rhythm,
     pub(super) zone: Zone,
+    reading: Reading,
 }
 
 impl Figures {
@@ -45,7 +46,24 @@ impl Figures {
                 Rhythm::Hourly
             },
             zone,
+            reading: reading.clone(),
         }
+    }
+
+    /// When so many days are over in every reading, but not after so many in any.
+    pub(super) fn wait(&self, from: UtcDateTime, days: u8, most: u8) -> UtcDateTime {
+        let window = |days: u8| Period::days(days.into()).resolve(from, &self.reading);
+        let (wait, most) = (window(days), window(most));
+        match (wait, most) {
+            (Ok(wait), Ok(most)) => wait.latest.min(most.earliest),
+            _ => from,
+        }
+    }
+
+    /// The earliest instant at which a period is over.
+    pub(super) fn anniversary(&self, from: UtcDateTime, period: Period) -> UtcDateTime {
+        let window = period.resolve(from, &self.reading);
+        window.map_or(UtcDateTime::MAX, |window| window.earliest)
     }
 
     /// The last instant at which a record must still be in the bin, and the last at which it may be.

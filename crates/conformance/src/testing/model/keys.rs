@@ -1,7 +1,7 @@
 //! The model's keys: who may switch them, how long they wait, and when they are gone.
 
 use covenant_core::event::ActorContext;
-use covenant_core::{Action, Clock, Event, EventId, ItemId, KeyId, Outcome, Target};
+use covenant_core::{Action, Clock, Event, EventId, ItemId, KeyId, Outcome, Period, Target};
 use time::{Duration, UtcDateTime};
 
 use super::{Model, Refusal, Sabotage, Seen};
@@ -9,6 +9,8 @@ use crate::act::{KeyRole, KeySeen, KeyStanding, KeyUse, KeyVerb};
 
 /// Days that a destruction may wait.
 const WAITS: std::ops::RangeInclusive<u8> = 7..=30;
+/// Months after which a key may be replaced.
+const EXPIRIES: [u32; 2] = [12, 36];
 
 /// The life of one key.
 #[derive(Debug, Clone, Copy)]
@@ -16,14 +18,16 @@ pub(super) struct Life {
     pub(super) serves: KeyUse,
     pub(super) standing: KeyStanding,
     pub(super) ends: Option<UtcDateTime>,
+    pub(super) created: UtcDateTime,
 }
 
 impl Life {
-    pub(super) const fn new(serves: KeyUse) -> Self {
+    pub(super) const fn new(serves: KeyUse, created: UtcDateTime) -> Self {
         Self {
             serves,
             standing: KeyStanding::Enabled,
             ends: None,
+            created,
         }
     }
 }
@@ -45,6 +49,7 @@ impl Model {
             id: *id,
             serves: life.serves,
             standing: life.standing,
+            created: life.created,
         });
         Ok(Seen::Keys(seen.collect()))
     }
@@ -68,7 +73,7 @@ impl Model {
             return Err(Refusal::denied("no such wait"));
         }
         self.authorise(role, action, Some(key))?;
-        let now = self.clock.now();
+        let wait = self.waits(verb);
         let life = self.lives.get_mut(&key);
         let life = life.ok_or_else(|| Refusal::denied("no such key"))?;
         let (standing, ends) = match (verb, life.standing) {
@@ -78,9 +83,8 @@ impl Model {
             (KeyVerb::Disable, KeyStanding::Enabled | KeyStanding::Disabled) => {
                 (KeyStanding::Disabled, None)
             }
-            (KeyVerb::Schedule { days }, KeyStanding::Enabled | KeyStanding::Disabled) => {
-                let ends = now.saturating_add(Duration::days(days.into()));
-                (KeyStanding::Waiting, Some(ends))
+            (KeyVerb::Schedule { .. }, KeyStanding::Enabled | KeyStanding::Disabled) => {
+                (KeyStanding::Waiting, Some(wait))
             }
             (KeyVerb::Cancel, KeyStanding::Waiting) => (KeyStanding::Disabled, None),
             _ => return Err(Refusal::denied("the key's standing")),
@@ -88,6 +92,76 @@ impl Model {
         (life.standing, life.ends) = (standing, ends);
         self.tell_key(action, Some(key), Outcome::Ok);
         Ok(Seen::Done)
+    }
+
+    /// When a wait that begins now is over.
+    fn waits(&self, verb: KeyVerb) -> UtcDateTime {
+        let now = self.clock.now();
+        let KeyVerb::Schedule { days } = verb else {
+            return now;
+        };
+        match self.sabotage {
+            Some(Sabotage::DestroyedAtOnce) => now,
+            Some(Sabotage::DestroyedLate) => {
+                let ends = self.figures.wait(now, days, *WAITS.end());
+                ends.saturating_add(Duration::days(1))
+            }
+            _ => self.figures.wait(now, days, *WAITS.end()),
+        }
+    }
+
+    pub(super) fn set_expiry(&mut self, expiry: Period) -> Result<Seen, Refusal> {
+        let offered = EXPIRIES.map(Period::months);
+        if !offered.contains(&expiry) {
+            return Err(Refusal::denied("keys live for one year or three"));
+        }
+        self.expiry = expiry;
+        Ok(Seen::Done)
+    }
+
+    /// When the next key that wraps keys is replaced.
+    pub(super) fn next_rotation(&self) -> Option<UtcDateTime> {
+        if self.is(Sabotage::RotationMissed) {
+            return None;
+        }
+        let wraps =
+            |life: &&Life| life.serves == KeyUse::Wrapping && life.standing == KeyStanding::Enabled;
+        let lives = self.lives.values().filter(wraps);
+        lives
+            .map(|life| self.figures.anniversary(life.created, self.expiry))
+            .min()
+    }
+
+    /// Replaces the key that wraps keys when its time is over.
+    pub(super) fn rotate_keys(&mut self, at: UtcDateTime) {
+        if self.next_rotation().is_none_or(|due| due > at) {
+            return;
+        }
+        let ends = self.figures.wait(at, *WAITS.start(), *WAITS.end());
+        let wraps =
+            |life: &Life| life.serves == KeyUse::Wrapping && life.standing == KeyStanding::Enabled;
+        let old = self.lives.iter().find(|(_, life)| wraps(life));
+        if let Some(old) = old.map(|(key, _)| *key) {
+            if let Some(life) = self.lives.get_mut(&old) {
+                (life.standing, life.ends) = (KeyStanding::Waiting, Some(ends));
+            }
+            self.tell_key(Action::KeyRotated, Some(old), Outcome::Ok);
+            self.tell_key(Action::KeyScheduled, Some(old), Outcome::Ok);
+        }
+        if self.is(Sabotage::RotationLosesOld) {
+            let contents: Vec<_> = self.homes.values().map(|home| home.data).collect();
+            for key in contents {
+                self.keys.remove(&key);
+            }
+        }
+        self.add_wrapping(at);
+    }
+
+    /// The key that wraps all others; the model keeps no bytes for it, since it wraps nothing.
+    pub(super) fn add_wrapping(&mut self, at: UtcDateTime) {
+        let key = KeyId::from_uuid(self.uuid());
+        self.lives.insert(key, Life::new(KeyUse::Wrapping, at));
+        self.tell_key(Action::KeyCreated, Some(key), Outcome::Ok);
     }
 
     /// Destroys the keys whose wait is over.

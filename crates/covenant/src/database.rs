@@ -159,7 +159,8 @@ impl Covenant {
             CLASS_DATABASE,
             ItemId::from(tenant.as_uuid()),
             &events,
-        );
+        )
+        .in_store(&self.parts().profile.rows);
         let verdict =
             self.parts()
                 .retention

@@ -188,7 +188,8 @@ impl Covenant {
         let item = Item {
             events: &events,
             ..target.item()
-        };
+        }
+        .in_store(&self.parts().profile.rows);
         self.parts()
             .retention
             .evaluate(&item, holds, &self.moment(now))

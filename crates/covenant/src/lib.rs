@@ -50,6 +50,7 @@ mod purge;
 mod record;
 #[cfg(feature = "sqlite")]
 mod recover;
+mod rules;
 #[cfg(feature = "sqlite")]
 mod stores;
 #[cfg(feature = "sqlite")]
@@ -72,6 +73,7 @@ pub use purge::{FromBin, Purged};
 pub use record::map::{Column, DATA_MAP, Kept, body_place, object_place, sensitive_place};
 #[cfg(feature = "sqlite")]
 pub use record::{ErasedRows, NewRecord, Record, RecordTables, Session, SqlTables, Written};
+pub use rules::DocumentRules;
 #[cfg(feature = "sqlite")]
 pub use stores::Layout;
 #[cfg(feature = "sqlite")]

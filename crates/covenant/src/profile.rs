@@ -6,24 +6,16 @@ use backup_engine::{BackupPolicy, Cadence, Keeping, PolicyError};
 use covenant_core::{Action, Period, Reading, RegionSet, Zone};
 use crypto_envelope::{ExpiryError, Isolation, KeyExpiry};
 use policy_document::{Bound, Clause, Document, Figure, KeyDeath, Modality, Per, StoreKind};
-use retention_policy::{Act, RuleErrors, RuleSet, Rules};
+use retention_policy::{RuleErrors, RuleSet};
 use time::{Duration, Time};
+
+use crate::rules::DocumentRules;
 
 /// Class of records in the rules.
 pub const CLASS_RECORD: &str = "record";
 /// Class of whole databases in the rules.
 pub const CLASS_DATABASE: &str = "database";
 
-/// Name of the rule that keeps a record in the bin.
-pub(crate) const BIN_FLOOR: &str = "bin-floor";
-
-/// Floor of the bin where no clause gives one: ours.
-const BIN: &str = "P30D";
-/// Tolerance of the bin's ceiling where no clause gives one: a civil day between readings and an
-/// hour for the flush; ours.
-const BIN_LATE: &str = "PT25H";
-/// By when a deleted database has left the system where no clause says so: ours.
-const DATABASE_GONE: &str = "P30D";
 /// Longest time between two backups where neither a clause nor the store graph says so: ours.
 const BACKUP_EVERY: Duration = Duration::hours(24);
 /// How long backups are kept after their epoch where the store graph does not say so: ours.
@@ -54,8 +46,12 @@ pub struct Profile {
     pub zone: Zone,
     /// How periods are read.
     pub reading: Reading,
-    /// What must be kept and what must go.
+    /// What must be kept and what must go: every class, store, key and clause in time of the document.
     pub rules: RuleSet,
+    /// The store of the rules in which records and databases lie first.
+    pub rows: String,
+    /// The rule that keeps a record in the bin.
+    pub bin_floor: String,
     /// When backups are taken and when they die.
     pub backup: BackupPolicy,
     /// How long after a database's purge its roots die; `None` where the document plans nothing, and
@@ -110,7 +106,12 @@ impl Profile {
         let zone = document.zones().first().cloned();
         let zone = zone.ok_or_else(|| ProfileError::NoZone(id.clone()))?;
         let reading = document.reading().clone();
-        let rules = rules(document)?;
+        let DocumentRules {
+            file,
+            rows,
+            bin_floor,
+        } = DocumentRules::of(document);
+        let rules = RuleSet::load(file)?;
         let backup = backup(document, &zone, &reading)?;
         backup.validate(
             first_day(),
@@ -130,6 +131,8 @@ impl Profile {
             zone,
             reading,
             rules,
+            rows,
+            bin_floor,
             backup,
             tenant_roots,
             isolation: isolation(document),
@@ -141,79 +144,6 @@ impl Profile {
 
 fn first_day() -> time::Date {
     time::Date::from_ordinal_date(2000, 1).unwrap_or(time::Date::MIN)
-}
-
-/// Rules for records and databases.
-fn rules(document: &Document) -> Result<RuleSet, ProfileError> {
-    let floor = find(
-        document,
-        Modality::Floor,
-        Action::RecordDeleted,
-        Action::RecordPurged,
-    );
-    let ceiling = find(
-        document,
-        Modality::Ceiling,
-        Action::RecordDeleted,
-        Action::RecordPurged,
-    );
-    let gone = find(
-        document,
-        Modality::Ceiling,
-        Action::DatabaseDeleted,
-        Action::DatabasePurged,
-    );
-    let text = |period: Option<Period>, ours: &str| {
-        period.map_or_else(|| ours.to_owned(), |period| period.to_string())
-    };
-    let deleted = Action::RecordDeleted.name();
-    // clause: P-51
-    let keep = text(floor.and_then(|(_, bound)| bound.min), BIN);
-    let mut rules = Rules::new()
-        .keep(CLASS_RECORD, deleted, &keep)
-        .named(BIN_FLOOR);
-    if let Some((clause, bound)) = floor {
-        rules = rules
-            .clause(&clause.id.to_string())
-            .early(&bound.early.to_string());
-        for waiver in &bound.waived_by {
-            rules = rules.event(waiver.name()).waived_by(waiver.name());
-        }
-    } else {
-        // Ours: who may order it decides over the bin.
-        let by_hand = Action::RecordManualPurge.name();
-        rules = rules.event(by_hand).waived_by(by_hand);
-    }
-    // clause: P-52
-    let max = text(ceiling.and_then(|(_, bound)| bound.max), BIN);
-    rules = rules
-        .gone(CLASS_RECORD, deleted, &max)
-        .named("bin-ceiling")
-        .act(Act::Early);
-    rules = match ceiling {
-        Some((clause, bound)) => rules
-            .clause(&clause.id.to_string())
-            .late(&bound.late.to_string()),
-        None => rules.late(BIN_LATE),
-    };
-    let max = text(gone.and_then(|(_, bound)| bound.max), DATABASE_GONE);
-    rules = rules
-        .gone(CLASS_DATABASE, Action::DatabaseDeleted.name(), &max)
-        .named("database-ceiling")
-        .act(Act::Late);
-    if let Some((clause, bound)) = gone {
-        rules = rules
-            .clause(&clause.id.to_string())
-            .late(&bound.late.to_string());
-    }
-    let rules = rules
-        .cancel(Action::RecordRestored.name(), deleted)
-        .cancel(
-            Action::DatabaseRestored.name(),
-            Action::DatabaseDeleted.name(),
-        )
-        .reading(document.reading().clone());
-    Ok(rules.build()?)
 }
 
 /// Cadence and life of backups.

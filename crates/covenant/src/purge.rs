@@ -9,7 +9,7 @@ use tenant_isolation::{AccessAction, Caller, Scope, ServiceKind};
 use crate::assembly::Covenant;
 use crate::disposal::{ByHand, Wanted};
 use crate::error::Error;
-use crate::profile::{BIN_FLOOR, CLASS_RECORD};
+use crate::profile::CLASS_RECORD;
 
 /// Store of the rows, as certificates spell it.
 const ROWS: &str = "rows";
@@ -152,7 +152,11 @@ impl Covenant {
             order,
             tenant,
             clause: None,
-            rule: BIN_FLOOR.parse().map_err(Error::unavailable)?,
+            rule: parts
+                .profile
+                .bin_floor
+                .parse()
+                .map_err(Error::unavailable)?,
             rules: parts.retention.digest(),
             items: self.committed(tenant, CLASS_RECORD, gone).await?,
             // Files are read back one by one, the database is looked through.

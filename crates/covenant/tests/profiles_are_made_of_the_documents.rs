@@ -33,7 +33,7 @@ const SAMPLE: i64 = 1_835_431_200;
 fn verdict(profile: &Profile, class: &str, event: &str, at: UtcDateTime) -> String {
     let events = [Occurrence::new(event, at)];
     let tenant = TenantId::from_bytes([1; 16]);
-    let item = Item::new(tenant, class, ItemId::from(1_i64), &events);
+    let item = Item::new(tenant, class, ItemId::from(1_i64), &events).in_store(&profile.rows);
     let verdict = profile
         .rules
         .evaluate(&item, &HoldView::none(), &Moment::at(at));

@@ -3,6 +3,7 @@
 mod key_place;
 mod keys;
 mod policy;
+mod retention;
 mod sealing;
 mod tls;
 mod verify;
@@ -18,6 +19,9 @@ pub(crate) enum Command {
     /// Reads policy files: what a page promises, as data.
     #[command(subcommand)]
     Policy(policy::Policy),
+    /// Says what must be kept, what must be gone by when, and why.
+    #[command(subcommand)]
+    Retention(retention::Retention),
     /// Seals a file under a tenant's root.
     Seal(sealing::Seal),
     /// Asks what a server or a certificate chain is worth.
@@ -33,6 +37,7 @@ impl Command {
             Self::Keys(keys) => keys.run(),
             Self::Open(open) => open.run(),
             Self::Policy(policy) => policy.run(),
+            Self::Retention(retention) => retention.run(),
             Self::Seal(seal) => seal.run(),
             Self::Tls(tls) => tls.run(),
             Self::Verify(verify) => verify.run(),

@@ -25,6 +25,12 @@ pub(crate) const OUTSIDE: &[Outside] = &[
         tree_max: 70,
         without: &["covenant", "sql-store", "sqlx", "object_store"],
     },
+    // asks the rules alone, out of a rule file: no database, no runtime, no cryptography
+    Outside {
+        name: "embed-rules",
+        tree_max: 26,
+        without: &["sql-store", "sqlx", "tokio", "ring", "rustls", "getrandom", "libc"],
+    },
     // seals one field: no database, no network, no TLS
     Outside {
         name: "sealed-field",

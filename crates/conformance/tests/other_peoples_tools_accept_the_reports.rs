@@ -15,7 +15,7 @@ use conformance::cli::{Golden, Surroundings, main_with};
 use conformance::progress::Silent;
 use conformance::report::Tree;
 use conformance::testing::ModelFactory;
-use covenant_core::testing::provided;
+use covenant_core::testing::{NotProvided, provided};
 use serde_json::{Value, json};
 use time::macros::utc_datetime;
 
@@ -29,8 +29,8 @@ const KEY: &str =
 const VKEY: &str = "example.org/reports+5fda6e14+AepKbGPinFIKvvVQexMuxfmVR3auvr57kkIe6mkURtIs";
 
 /// Where the tools are: `target/oracles`; `None`, with a note, when they are not there.
-fn oracles() -> Option<PathBuf> {
-    provided("COVENANT_TEST_ORACLES").unwrap().map(Into::into)
+fn oracles() -> Result<Option<PathBuf>, NotProvided> {
+    Ok(provided("COVENANT_TEST_ORACLES")?.map(Into::into))
 }
 
 /// The folder of a run over the policies; made once, and kept beside the tools to be looked at.
@@ -105,7 +105,9 @@ fn list(value: &Value) -> &[Value] {
 
 #[test]
 fn oscal_is_valid_for_the_library_oscal() {
-    let Some(oracles) = oracles() else { return };
+    let Some(oracles) = oracles().unwrap() else {
+        return;
+    };
     let path = reports(&oracles)
         .unwrap()
         .join("oscal-assessment-results.json");
@@ -132,7 +134,9 @@ fn oscal_is_valid_for_the_library_oscal() {
 
 #[test]
 fn junitparser_counts_what_the_report_counts() {
-    let Some(oracles) = oracles() else { return };
+    let Some(oracles) = oracles().unwrap() else {
+        return;
+    };
     let folder = reports(&oracles).unwrap();
     let report = read(&folder.join("report.json")).unwrap();
     let suites = said(script(&oracles, "junit_results.py").arg(folder.join("junit.xml"))).unwrap();
@@ -176,7 +180,9 @@ fn check(oracles: &Path, schema: &Path, file: &Path) -> io::Result<(bool, String
 
 #[test]
 fn check_jsonschema_accepts_the_report_and_every_line_of_evidence() {
-    let Some(oracles) = oracles() else { return };
+    let Some(oracles) = oracles().unwrap() else {
+        return;
+    };
     let folder = reports(&oracles).unwrap();
     let work = oracles.join("work");
     let schemas = Path::new(PACKAGE).join("schema");
@@ -217,7 +223,9 @@ fn check_jsonschema_accepts_the_report_and_every_line_of_evidence() {
 
 #[test]
 fn the_auditors_program_verifies_the_statement_and_every_file() {
-    let Some(oracles) = oracles() else { return };
+    let Some(oracles) = oracles().unwrap() else {
+        return;
+    };
     let folder = reports(&oracles).unwrap();
     let work = oracles.join("work");
     let manual = Path::new(PACKAGE).join("../../docs/for-auditors.md");
@@ -285,7 +293,9 @@ fn nu(oracles: &Path, page: &Path) -> Result<Vec<String>, Box<dyn Error>> {
 
 #[test]
 fn the_nu_html_checker_has_nothing_against_the_page() {
-    let Some(oracles) = oracles() else { return };
+    let Some(oracles) = oracles().unwrap() else {
+        return;
+    };
     let page = reports(&oracles).unwrap().join("index.html");
     assert_eq!(nu(&oracles, &page).unwrap(), Vec::<String>::new());
     let wrong = oracles.join("work/wrong.html");
@@ -296,7 +306,9 @@ fn the_nu_html_checker_has_nothing_against_the_page() {
 
 #[test]
 fn a_browser_finds_the_page_accessible_silent_and_printable() {
-    let Some(oracles) = oracles() else { return };
+    let Some(oracles) = oracles().unwrap() else {
+        return;
+    };
     let page = reports(&oracles).unwrap().join("index.html");
     let out = oracles.join("work/page");
     fs::create_dir_all(&out).unwrap();

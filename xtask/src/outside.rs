@@ -29,7 +29,15 @@ pub(crate) const OUTSIDE: &[Outside] = &[
     Outside {
         name: "embed-rules",
         tree_max: 26,
-        without: &["sql-store", "sqlx", "tokio", "ring", "rustls", "getrandom", "libc"],
+        without: &[
+            "sql-store",
+            "sqlx",
+            "tokio",
+            "ring",
+            "rustls",
+            "getrandom",
+            "libc",
+        ],
     },
     // seals one field: no database, no network, no TLS
     Outside {

@@ -5,14 +5,24 @@ use std::collections::BTreeMap;
 use std::fmt::Debug;
 
 use covenant_core::digest::Digest;
-use covenant_core::{Action, BoxFuture, EventId, ItemId, TenantId};
+use covenant_core::{Action, BoxFuture, EventId, HoldId, ItemId, TenantId};
 use time::UtcDateTime;
 
+use crate::Hold;
+use crate::hold::{HoldFact, HoldReplay};
+
+mod entry;
 #[cfg(feature = "digest")]
 mod memory;
+#[cfg(feature = "sql")]
+pub mod sql;
+
+pub use entry::EntryBytesError;
 
 #[cfg(feature = "digest")]
 pub use memory::MemoryLedger;
+#[cfg(feature = "sql")]
+pub use sql::SqlLedger;
 
 /// A state of a tenant's log: how many entries, and the root over them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -36,6 +46,8 @@ pub enum LedgerKey {
         /// Its id.
         id: ItemId,
     },
+    /// A hold.
+    Hold(HoldId),
 }
 
 /// One fact of a tenant's log.
@@ -51,6 +63,8 @@ pub struct Entry {
     pub action: Action,
     /// To what.
     pub key: LedgerKey,
+    /// Of a hold that was placed, or whose end was moved: a part of it.
+    pub hold: Option<Hold>,
 }
 
 /// The ledger did not answer.
@@ -135,6 +149,8 @@ pub struct ReplayPlan {
     pub items: BTreeMap<(String, ItemId), ItemFate>,
     /// What became of the whole database.
     pub database: Option<DatabaseFate>,
+    /// What happened to holds; taken over before anything else.
+    pub holds: HoldReplay,
     /// Erasures, each of which runs again; who cannot run them must refuse the restore.
     pub erasures: Vec<Entry>,
 }
@@ -157,6 +173,7 @@ pub fn replay(entries: &[Entry]) -> ReplayPlan {
     let mut ordered: Vec<&Entry> = entries.iter().collect();
     ordered.sort_by_key(|entry| entry.seq);
     let mut plan = ReplayPlan::default();
+    let mut holds = Vec::new();
     for entry in ordered {
         let Entry {
             seq: _,
@@ -164,8 +181,14 @@ pub fn replay(entries: &[Entry]) -> ReplayPlan {
             at,
             action,
             key,
+            hold,
         } = entry;
         match key {
+            LedgerKey::Hold(id) => match (action, hold) {
+                (Action::HoldPlaced, Some(part)) => holds.push(HoldFact::Placed(part.clone())),
+                (Action::HoldReleased, _) => holds.push(HoldFact::Released { id: *id, at: *at }),
+                _ => {}
+            },
             LedgerKey::Database => fold_database(&mut plan, entry),
             LedgerKey::Item { class, id } => {
                 let key = (class.clone(), id.clone());
@@ -187,6 +210,7 @@ pub fn replay(entries: &[Entry]) -> ReplayPlan {
             }
         }
     }
+    plan.holds = HoldReplay::of(holds);
     plan
 }
 

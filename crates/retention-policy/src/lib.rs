@@ -5,7 +5,7 @@
 //! [`Retention::evaluate`]; to keep it whatever the rules say place a [`Hold`]; to see the future use [`simulate`]; to collect what goes and have it
 //! approved use [`plan()`] and [`Limits`]; to know whether deletions may trust the clock use
 //! [`ClockGuard`]; to carry out one deletion durably use [`Disposal`]; to bring a restored copy up
-//! to date use [`Ledger`] and [`replay`]; to remove bytes from SQLite files and to look for what is
+//! to date use [`Ledger`], [`replay`] and [`RestoreGate`]; to remove bytes from SQLite files and to look for what is
 //! left use `SqliteFlush` (feature `sqlite`) and `scan` (feature `apply`).
 //!
 //! The default build is pure: no I/O, no async runtime, no database, no cryptography, no clock.
@@ -54,6 +54,7 @@ mod evaluate;
 mod feasible;
 #[cfg(feature = "serde")]
 mod file;
+mod gate;
 pub mod hold;
 mod item;
 #[cfg(feature = "serde")]
@@ -94,6 +95,9 @@ pub use evaluate::Retention;
 pub use file::{
     FILE_LEN_BYTES_MAX, FileError, FileErrorKind, FileErrors, RULES_FORMAT, RULES_SCHEMA,
 };
+pub use gate::{
+    GateOrder, GateOutcome, GateRefused, GateReport, GateStep, RestoreGate, SchemaAge, overdue,
+};
 pub use hold::{
     DisposalTarget, HOLD_ITEMS_MAX, Hold, HoldAct, HoldError, HoldGuard, HoldMode, HoldRecord,
     HoldRefused, HoldScope, HoldView, Holds, ItemList, Later, MemoryHolds, Passed, Placed, Release,
@@ -119,7 +123,9 @@ pub use protocol::{Disposal, JournalError, OwnsKey, ProtocolError, Step, StepOut
 pub use residency::{Residency, Stay};
 pub use rule::{Act, Authority, Bound, Limit, Method, Rule};
 pub use rule_set::RuleSet;
-pub use schedule::{Slack, flush_after, start_by};
+pub use schedule::{
+    Infeasible, Rate, Slack, TokenBucket, Work, done_by, feasible, flush_after, start_by,
+};
 pub use simulate::{Change, Span, simulate};
 pub use spec::{
     CIVIL_NIGHT, CancelSpec, ClassSpec, FieldSpec, KeySpec, RuleSpec, RulesFile, StoreKind,

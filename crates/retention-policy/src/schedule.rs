@@ -5,6 +5,10 @@ use std::time::Duration;
 use covenant_core::Zone;
 use time::UtcDateTime;
 
+mod feasible;
+
+pub use feasible::{Infeasible, Rate, TokenBucket, Work, done_by, feasible};
+
 /// The worst case of everything between the start of a disposal and its proof, each term measured
 /// or declared.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]

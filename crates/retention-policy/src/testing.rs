@@ -2,5 +2,6 @@
 //! implementations that are wrong in one way each, on which the laws are tried.
 
 pub mod holds;
+pub mod ledger;
 #[cfg(feature = "apply")]
 pub mod physical;

@@ -162,6 +162,7 @@ mod cases {
                 at: at(n),
                 action: *action,
                 key: key.clone(),
+                hold: None,
             })
             .collect()
     }

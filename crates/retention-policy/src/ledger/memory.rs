@@ -4,10 +4,12 @@ use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};
 
 use covenant_core::digest::Digest;
-use covenant_core::{Action, BoxFuture, EventId, TenantId, canon};
+use covenant_core::{Action, BoxFuture, EventId, TenantId};
 use time::UtcDateTime;
 
+use super::entry::{chain, empty_root};
 use super::{Entry, Head, Ledger, LedgerError, LedgerKey};
+use crate::Hold;
 
 /// A ledger in memory. Its root is a chain of digests over its entries; the empty one is SHA-256 of
 /// the name of the format.
@@ -27,7 +29,7 @@ impl Default for Log {
     fn default() -> Self {
         Self {
             entries: Vec::new(),
-            roots: vec![Digest::of(b"covenant/ledger/v0")],
+            roots: vec![empty_root()],
         }
     }
 }
@@ -48,18 +50,35 @@ impl MemoryLedger {
         action: Action,
         key: LedgerKey,
     ) -> Head {
-        let mut logs = self.logs.lock().unwrap_or_else(PoisonError::into_inner);
-        let log = logs.entry(tenant).or_default();
-        let seq = u64::try_from(log.entries.len()).unwrap_or(u64::MAX);
-        let entry = Entry {
+        self.push(tenant, |seq| Entry {
             seq,
             event,
             at,
             action,
             key,
-        };
-        let root = chain(log.roots.last(), &entry);
-        log.roots.push(root);
+            hold: None,
+        })
+    }
+
+    /// Appends a part of a hold that was placed or extended, and returns the head after it.
+    pub fn append_hold(&self, part: &Hold, event: EventId, at: UtcDateTime) -> Head {
+        self.push(part.tenant, |seq| Entry {
+            seq,
+            event,
+            at,
+            action: Action::HoldPlaced,
+            key: LedgerKey::Hold(part.id),
+            hold: Some(part.clone()),
+        })
+    }
+
+    fn push(&self, tenant: TenantId, entry: impl FnOnce(u64) -> Entry) -> Head {
+        let mut logs = self.logs.lock().unwrap_or_else(PoisonError::into_inner);
+        let log = logs.entry(tenant).or_default();
+        let seq = u64::try_from(log.entries.len()).unwrap_or(u64::MAX);
+        let entry = entry(seq);
+        let before = log.roots.last().copied().unwrap_or_else(empty_root);
+        log.roots.push(chain(&before, &entry));
         log.entries.push(entry);
         log.head()
     }
@@ -127,24 +146,4 @@ impl Log {
                 .unwrap_or(Digest::from_bytes([0; 32])),
         }
     }
-}
-
-fn chain(before: Option<&Digest>, entry: &Entry) -> Digest {
-    let Entry {
-        seq,
-        event,
-        at,
-        action,
-        key,
-    } = entry;
-    let mut w = canon::Writer::new();
-    w.fixed(before.map_or(&[0; 32], |root| root.as_bytes()).as_slice())
-        .u64(*seq)
-        .fixed(event.as_bytes());
-    w.instant(*at).text(action.name());
-    match key {
-        LedgerKey::Database => w.u8(0),
-        LedgerKey::Item { class, id } => w.u8(1).text(class).bytes(id.as_bytes()),
-    };
-    Digest::of(&w.finish())
 }

@@ -9,6 +9,7 @@ pub mod envelope;
 pub mod keys;
 pub mod policy;
 pub mod retention;
+pub mod rules;
 
 /// A fuzz target: a promise about any bytes.
 pub type Target = fn(&[u8]);
@@ -34,6 +35,8 @@ pub const TARGETS: &[(&str, Target)] = &[
     ("policy_lock", policy::lock),
     ("policy_toml", policy::toml),
     ("retention_journal", retention::journal),
+    ("retention_json", rules::json),
     ("retention_plan", retention::plan_bytes),
+    ("retention_rules_file", rules::file),
     ("source_lines", policy::lines),
 ];

@@ -115,7 +115,12 @@ impl RuleSet {
                 if !course.reaches(&gone) {
                     continue;
                 }
-                let stay = stay(&calendar, course.network(), (root.as_str(), &gone));
+                let between = (root.as_str(), gone.as_str());
+                let stay = stay(&calendar, course.network(), between).or_else(|| {
+                    // only an older copy than the last can be kept as long as its rules ask
+                    let course = view.course(root, Copies::OwnEvents);
+                    stay(&calendar, course.network(), between)
+                });
                 let Some((shortest, longest)) = stay else {
                     continue;
                 };

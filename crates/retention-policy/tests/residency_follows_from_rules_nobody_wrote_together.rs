@@ -123,6 +123,40 @@ mod cases {
         assert_eq!(rules.residency(&unknown), []);
     }
 
+    #[test]
+    fn copies_that_only_an_older_one_can_outlive_are_counted_too() {
+        let store = |id: &str, kind, feeders: &[&str], every: Option<&str>| StoreSpec {
+            id: id.into(),
+            kind,
+            fed_by: texts(feeders),
+            every: every.map(str::to_owned),
+            ..StoreSpec::default()
+        };
+        let rules = Rules::new()
+            .store_spec(store("rows", StoreKind::Sql, &[], None))
+            .store_spec(store("backups", StoreKind::Epoch, &["rows"], Some("P20D")))
+            .gone("record", "record.deleted", "P5D")
+            .named("bin")
+            .to("record.purged")
+            .only_in("rows")
+            .keep("record", "backup.completed", "P40D")
+            .named("kept")
+            .only_in("backups")
+            .gone("record", "record.purged", "P30D")
+            .named("gone")
+            .only_in("backups")
+            .build()
+            .unwrap();
+        // the last copy is 10 to 20 days older than the loss, so that 40 days fit into 30
+        let rows = printed(&rules, "record");
+        assert!(
+            rows.contains(
+                &"backups from record.deleted: 20 to 35 d; none [bin gone kept]".to_owned()
+            ),
+            "{rows:?}"
+        );
+    }
+
     fn contradictions(result: Result<RuleSet, RuleErrors>) -> Vec<String> {
         let errors = result.expect_err("must not load");
         errors.as_slice().iter().map(ToString::to_string).collect()

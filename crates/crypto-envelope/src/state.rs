@@ -308,33 +308,17 @@ mod tests {
     fn an_enabled_key() {
         let state = KeyState::Enabled;
         check(state, Verb::Wrap(Standing::Current), STAYS);
-        check(
-            state,
-            Verb::Wrap(Standing::Superseded),
-            Err(Refused::Superseded),
-        );
-        check(state, Verb::Wrap(Standing::Expired), Err(Refused::Expired));
-        check(
-            state,
-            Verb::Wrap(Standing::Compromised),
-            Err(Refused::Compromised),
-        );
+        for (standing, refused) in [
+            (Standing::Superseded, Refused::Superseded),
+            (Standing::Expired, Refused::Expired),
+            (Standing::Compromised, Refused::Compromised),
+        ] {
+            check(state, Verb::Wrap(standing), Err(refused));
+        }
         check(state, Verb::Unwrap, STAYS);
         check(state, Verb::Enable, STAYS);
         check(state, Verb::Disable, becomes(KeyState::Disabled));
-        check(state, Verb::Schedule, becomes(KeyState::PendingDeletion));
-        check(state, Verb::Cancel, Err(Refused::NotPending));
-        check(state, Verb::Destroy(Dueness::NotDue), Err(Refused::NotDue));
-        check(
-            state,
-            Verb::Destroy(Dueness::WindowOver),
-            Err(Refused::NotPending),
-        );
-        check(
-            state,
-            Verb::Destroy(Dueness::PlanReached),
-            becomes(KeyState::Destroyed),
-        );
+        check_in_use(state);
     }
 
     #[test]
@@ -346,19 +330,20 @@ mod tests {
         check(state, Verb::Unwrap, Err(Refused::Disabled));
         check(state, Verb::Enable, becomes(KeyState::Enabled));
         check(state, Verb::Disable, STAYS);
+        check_in_use(state);
+    }
+
+    /// What both states say in which nothing is scheduled: only a plan ends the key.
+    fn check_in_use(state: KeyState) {
         check(state, Verb::Schedule, becomes(KeyState::PendingDeletion));
         check(state, Verb::Cancel, Err(Refused::NotPending));
-        check(state, Verb::Destroy(Dueness::NotDue), Err(Refused::NotDue));
-        check(
-            state,
-            Verb::Destroy(Dueness::WindowOver),
-            Err(Refused::NotPending),
-        );
-        check(
-            state,
-            Verb::Destroy(Dueness::PlanReached),
-            becomes(KeyState::Destroyed),
-        );
+        for (due, answer) in [
+            (Dueness::NotDue, Err(Refused::NotDue)),
+            (Dueness::WindowOver, Err(Refused::NotPending)),
+            (Dueness::PlanReached, becomes(KeyState::Destroyed)),
+        ] {
+            check(state, Verb::Destroy(due), answer);
+        }
     }
 
     #[test]

@@ -8,6 +8,7 @@ mod escrow_suite;
 mod faults;
 mod sabotage;
 mod store_suite;
+mod suite;
 #[cfg(feature = "token")]
 mod token_suite;
 #[cfg(feature = "transit")]
@@ -21,6 +22,7 @@ pub use sabotage::{
     BackendFlaw, EscrowFlaw, StoreFlaw, UnsoundBackend, UnsoundEscrow, UnsoundStore,
 };
 pub use store_suite::{restore_suite, store_suite};
+pub use suite::{Ground, random_suite, suite, table_suite};
 #[cfg(feature = "token")]
 pub use token_suite::token_suite;
 

@@ -4,14 +4,17 @@
 #[cfg(test)]
 mod common;
 
-use std::sync::Arc;
+use std::error::Error;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use common::{TestResult, World, body};
-use covenant_core::Owner;
 use covenant_core::sealer::Purpose;
 use covenant_core::testing::{sealer_destroy_suite, sealer_suite};
+use covenant_core::{BoxFuture, ManualClock, Owner, Random};
 use crypto_envelope::Envelope;
-use crypto_envelope::testing::{backend_suite, restore_suite, store_suite};
+use crypto_envelope::backend::KekBackend;
+use crypto_envelope::store::KeyStore;
+use crypto_envelope::testing::{Ground, SuiteError, random_suite, suite};
 
 #[tokio::test]
 async fn in_memory() -> TestResult {
@@ -35,16 +38,60 @@ async fn on_postgres_and_files() -> TestResult {
     suites(world).await
 }
 
+/// More steps than the suite takes on a server.
+#[tokio::test]
+async fn random_administration_in_memory() -> TestResult {
+    let ground = Worlds::new(World::in_memory()).await?;
+    random_suite(&ground, 3_000).await?;
+    Ok(())
+}
+
 async fn suites(world: World) -> TestResult {
-    store_suite(&*world.store, &*world.random, "P-56".parse()?).await?;
-    backend_suite(&*world.backend, world.key_ids()?).await?;
+    let ground = Worlds::new(world).await?;
+    suite(&ground, "P-56".parse()?).await?;
 
     // the suite leaves a KEK that no backend has: a store that lost its keys is refused
-    assert!(world.keys().await.is_err());
-    let fresh = world.fresh_store().await?;
-    let since = world.store.standing().await?.revision / 2;
-    restore_suite(&*world.store, &*fresh, since).await?;
+    assert!(ground.world.keys().await.is_err());
     Ok(())
+}
+
+struct Worlds {
+    world: World,
+    stores: Mutex<Vec<Arc<dyn KeyStore>>>,
+}
+
+impl Worlds {
+    /// With a store for each part of the suite.
+    async fn new(world: World) -> Result<Self, Box<dyn Error>> {
+        let mut stores = vec![world.store.clone()];
+        for _ in 0..3 {
+            stores.push(world.fresh_store().await?);
+        }
+        Ok(Self {
+            stores: Mutex::new(stores),
+            world,
+        })
+    }
+}
+
+impl Ground for Worlds {
+    fn store(&self) -> BoxFuture<'_, Result<Arc<dyn KeyStore>, SuiteError>> {
+        let mut stores = self.stores.lock().unwrap_or_else(PoisonError::into_inner);
+        let first = stores.remove(0);
+        Box::pin(async { Ok(first) })
+    }
+
+    fn backend(&self) -> Arc<dyn KekBackend> {
+        self.world.backend.clone()
+    }
+
+    fn clock(&self) -> Arc<ManualClock> {
+        self.world.clock.clone()
+    }
+
+    fn random(&self) -> Arc<dyn Random> {
+        self.world.random.clone()
+    }
 }
 
 #[tokio::test]

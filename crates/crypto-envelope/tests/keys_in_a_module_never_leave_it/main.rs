@@ -11,11 +11,11 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::sync::Arc;
 
 use covenant_core::testing::{SeededRandom, sealer_suite};
-use covenant_core::{KeyId, ManualClock, Secret, TenantId};
+use covenant_core::{BoxFuture, KeyId, ManualClock, Random, Secret, TenantId};
 use crypto_envelope::backend::pkcs11::{Pkcs11Backend, Pkcs11Error, SESSIONS_MAX};
-use crypto_envelope::backend::{BackendError, KekBackend as _, Presence};
-use crypto_envelope::store::MemoryStore;
-use crypto_envelope::testing::backend_suite;
+use crypto_envelope::backend::{BackendError, KekBackend, Presence};
+use crypto_envelope::store::{KeyStore, MemoryStore};
+use crypto_envelope::testing::{Ground, SuiteError, backend_suite, suite};
 use crypto_envelope::{Envelope, Keys, KeysOptions};
 use cryptoki::object::{Attribute, AttributeInfo, AttributeType, KeyType, ObjectClass};
 use time::UtcDateTime;
@@ -41,11 +41,44 @@ fn why<T>(result: Result<T, BackendError>) -> Option<String> {
     }
 }
 
+/// Records in memory, keys on the token.
+struct OnToken {
+    backend: Arc<Pkcs11Backend>,
+    clock: Arc<ManualClock>,
+    random: Arc<SeededRandom>,
+}
+
+impl Ground for OnToken {
+    fn store(&self) -> BoxFuture<'_, Result<Arc<dyn KeyStore>, SuiteError>> {
+        let store: Arc<dyn KeyStore> = Arc::new(MemoryStore::new());
+        Box::pin(async { Ok(store) })
+    }
+
+    fn backend(&self) -> Arc<dyn KekBackend> {
+        self.backend.clone()
+    }
+
+    fn clock(&self) -> Arc<ManualClock> {
+        self.clock.clone()
+    }
+
+    fn random(&self) -> Arc<dyn Random> {
+        self.random.clone()
+    }
+}
+
 #[test]
 fn it_is_a_backend_like_every_other() -> TestResult {
     on_a_token("it_is_a_backend_like_every_other", async |token| {
         let backend = open(token).await?;
         backend_suite(&backend, [A, B]).await?;
+        let clock = Arc::new(ManualClock::at(UtcDateTime::UNIX_EPOCH));
+        let ground = OnToken {
+            backend: Arc::new(open(token).await?),
+            clock,
+            random: Arc::new(SeededRandom::new(20_261_123)),
+        };
+        suite(&ground, "P-56".parse()?).await?;
 
         let random = Arc::new(SeededRandom::new(1));
         let clock = Arc::new(ManualClock::at(UtcDateTime::UNIX_EPOCH));

@@ -21,7 +21,9 @@ pub const KEY_EVENT_LEN_BYTES_MAX: usize = 512;
 const TEXT_LEN_BYTES_MAX: usize = 64;
 
 /// Why an act was refused or could not be completed; besides the words of [`Refused`].
-const CODES: [&str; 6] = [
+const CODES: [&str; 8] = [
+    code::COPY_MISSING,
+    code::COPY_REMAINS,
     code::ROLE,
     code::HELD,
     code::FLOOR,
@@ -32,6 +34,10 @@ const CODES: [&str; 6] = [
 
 /// The codes of key events.
 pub mod code {
+    /// No copy of the key store is young enough.
+    pub const COPY_MISSING: &str = "no-fresh-copy";
+    /// A copy of the key store has no end, or is past it.
+    pub const COPY_REMAINS: &str = "copy-remains";
     /// The caller is no administrator.
     pub const ROLE: &str = "role";
     /// A hold keeps the key.
@@ -39,11 +45,11 @@ pub mod code {
     /// A floor keeps the key.
     pub const FLOOR: &str = "floor";
     /// Living roots lie under the key.
-    pub const RECORDS_LEFT: &str = "records left";
+    pub const RECORDS_LEFT: &str = "records-left";
     /// The key is gone, and a copy of it in escrow is not.
-    pub const ESCROW_REMAINS: &str = "escrow remains";
+    pub const ESCROW_REMAINS: &str = "escrow-remains";
     /// The date lies before the shortest wait.
-    pub const TOO_SOON: &str = "too soon";
+    pub const TOO_SOON: &str = "too-soon";
 }
 
 const REFUSALS: [Refused; 9] = [
@@ -123,7 +129,7 @@ impl KeyEvent {
         let key = key.map_or(Uuid::nil(), |key| key.as_uuid());
         let target = Target::operator("key", ItemId::from(key));
         let mut event = Event::new(*id, *at, actor.clone(), *action, target, *outcome);
-        event.code = *code;
+        event.code = code.map(word);
         if let Some(tenant) = tenant {
             event = event.with("tenant", Datum::Id(tenant.as_uuid()));
         }
@@ -237,6 +243,12 @@ fn read(r: &mut canon::Reader<'_>) -> Result<Option<KeyEvent>, CanonError> {
     }))
 }
 
+/// The code as the log spells it: one word.
+fn word(code: &'static str) -> &'static str {
+    let refused = REFUSALS.iter().find(|refused| refused.name() == code);
+    refused.map_or(code, |refused| refused.code())
+}
+
 /// The word for this text: `Some(None)` for none, `None` for one that is no code.
 fn known_code(text: &str) -> Option<Option<&'static str>> {
     if text.is_empty() {
@@ -345,6 +357,21 @@ mod tests {
             }
         }
         assert_eq!(KeyEvent::decode(&[1; KEY_EVENT_LEN_BYTES_MAX + 1]), None);
+    }
+
+    #[test]
+    fn every_code_is_one_word_for_the_log() {
+        let [plain, ..] = <[KeyEvent; 3]>::try_from(events()).expect("three");
+        for code in CODES.into_iter().chain(REFUSALS.map(Refused::name)) {
+            let event = KeyEvent {
+                code: Some(code),
+                ..plain.clone()
+            };
+            assert_eq!(KeyEvent::decode(&event.encode()), Some(event.clone()));
+            let told = event.to_event().code.expect("a code");
+            let fits = |b: u8| b.is_ascii_lowercase() || b == b'-';
+            assert!(told.bytes().all(fits), "{told}");
+        }
     }
 
     #[test]

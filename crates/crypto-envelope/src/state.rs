@@ -218,6 +218,22 @@ impl Refused {
             Self::Superseded => "superseded",
         }
     }
+
+    /// The same as one word, for the log.
+    #[must_use]
+    pub const fn code(self) -> &'static str {
+        match self {
+            Self::AlreadyPending => "already-pending",
+            Self::Compromised => "compromised",
+            Self::Destroyed => "destroyed",
+            Self::Disabled => "disabled",
+            Self::Expired => "expired",
+            Self::NotDue => "not-due",
+            Self::NotPending => "not-pending",
+            Self::PendingDeletion => "pending-deletion",
+            Self::Superseded => "superseded",
+        }
+    }
 }
 impl LogSafe for Refused {}
 

@@ -84,6 +84,16 @@ impl FileBackend {
         Ok(Self(Arc::new(dir)))
     }
 
+    /// Refuses a file or folder of keys that lies inside one of these folders, or has one of them
+    /// inside, links followed: what is served or backed up must hold no key. Folders of these that
+    /// are links, two levels down, are followed too; what is not there is not looked at.
+    ///
+    /// # Errors
+    /// [`BackendError::Unsafe`] names the file or folder of keys; [`BackendError::Io`].
+    pub fn check_apart(keys: &Path, sources: &[PathBuf]) -> Result<(), BackendError> {
+        guard::check_apart(keys, sources)
+    }
+
     /// The same with another way of syncing; everything is synced unless set.
     #[must_use]
     pub fn syncing(self, syncing: Syncing) -> Self {

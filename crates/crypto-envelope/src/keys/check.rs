@@ -92,21 +92,27 @@ impl Keys {
         if self.options.escrow.reach() == Reach::Unknown {
             faults.push(KeyFault::Unattested);
         }
-        let copies = self.store.copies().await?;
-        let fault = copies.iter().filter_map(|copy| {
-            let fault = copy.fault(now)?;
-            Some(KeyFault::Copy(copy.id, fault))
-        });
-        faults.extend(fault);
-        let fresh = now.saturating_sub(Duration::hours(COPY_AGE_HOURS_MAX));
-        if !copies.is_empty() && copies.iter().all(|copy| copy.taken_at < fresh) {
-            faults.push(KeyFault::NoFreshCopy);
-        }
+        faults.extend(self.copy_faults(now).await?);
         Ok(Checked {
             keks,
             roots,
             faults,
         })
+    }
+
+    /// What is wrong with the copies on record.
+    pub(super) async fn copy_faults(&self, now: UtcDateTime) -> Result<Vec<KeyFault>, KeyError> {
+        let copies = self.store.copies().await?;
+        let fault = copies.iter().filter_map(|copy| {
+            let fault = copy.fault(now)?;
+            Some(KeyFault::Copy(copy.id, fault))
+        });
+        let mut faults: Vec<_> = fault.collect();
+        let fresh = now.saturating_sub(Duration::hours(COPY_AGE_HOURS_MAX));
+        if !copies.is_empty() && copies.iter().all(|copy| copy.taken_at < fresh) {
+            faults.push(KeyFault::NoFreshCopy);
+        }
+        Ok(faults)
     }
 
     async fn check_kek(

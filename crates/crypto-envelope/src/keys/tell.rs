@@ -5,7 +5,7 @@ use covenant_core::{EventId, KeyId};
 use time::UtcDateTime;
 use uuid::Uuid;
 
-use super::Keys;
+use super::{KeyFault, Keys};
 use crate::admin::{AdminCall, Role};
 use crate::error::KeyError;
 use crate::journal::{KeyEvent, code};
@@ -87,11 +87,40 @@ impl Keys {
         code: &'static str,
         now: UtcDateTime,
     ) -> Result<(), KeyError> {
-        let mut event = self.key_event(action, Some(key), &ActorContext::service(SERVICE))?;
+        self.alarm_about(action, Some(key), key.as_uuid(), code, now)
+            .await
+    }
+
+    async fn alarm_about(
+        &self,
+        action: Action,
+        key: Option<KeyId>,
+        about: Uuid,
+        code: &'static str,
+        now: UtcDateTime,
+    ) -> Result<(), KeyError> {
+        let mut event = self.key_event(action, key, &ActorContext::service(SERVICE))?;
         let name = format!("{action}/{code}/{}", now.date());
-        event.id = EventId::from_uuid(Uuid::new_v5(&key.as_uuid(), name.as_bytes()));
+        event.id = EventId::from_uuid(Uuid::new_v5(&about, name.as_bytes()));
         event.outcome = Outcome::Error;
         event.code = Some(code);
         Ok(self.store.add_event(&event).await?)
+    }
+
+    /// Tells the log, once a day each, of copies of the key store that live too long, and of the
+    /// newest one when it is older than 25 hours.
+    ///
+    /// # Errors
+    /// [`KeyError::Store`].
+    pub async fn tell_copies(&self, now: UtcDateTime) -> Result<(), KeyError> {
+        for fault in self.copy_faults(now).await? {
+            let (about, code) = match fault {
+                KeyFault::Copy(copy, _) => (copy, code::COPY_REMAINS),
+                _ => (Uuid::nil(), code::COPY_MISSING),
+            };
+            self.alarm_about(Action::KeyListed, None, about, code, now)
+                .await?;
+        }
+        Ok(())
     }
 }

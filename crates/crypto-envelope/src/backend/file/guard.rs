@@ -3,7 +3,7 @@
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read};
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use covenant_core::{Random, Secret, canon};
 
@@ -44,6 +44,56 @@ pub(super) fn check_dir(dir: &Path, random: &dyn Random) -> Result<u32, BackendE
         return Err(unsafe_dir("the key directory belongs to another user"));
     }
     Ok(uid)
+}
+
+/// Levels of a source below which links are not looked for: a place and a tenant.
+const LINK_LEVELS: u32 = 2;
+
+/// Checks that keys and sources lie apart.
+pub(super) fn check_apart(keys: &Path, sources: &[PathBuf]) -> Result<(), BackendError> {
+    let Some(found) = real(keys)? else {
+        return Ok(());
+    };
+    for source in sources {
+        for inside in folders(source)? {
+            if found.starts_with(&inside) || inside.starts_with(&found) {
+                return Err(BackendError::Unsafe {
+                    path: keys.to_owned(),
+                    what: "lies in what is served or backed up, or has it inside",
+                });
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Where a source really is, and where the links below it lead.
+fn folders(source: &Path) -> Result<Vec<PathBuf>, BackendError> {
+    let mut all: Vec<PathBuf> = real(source)?.into_iter().collect();
+    let mut level = all.clone();
+    for _ in 0..LINK_LEVELS {
+        let mut below = Vec::new();
+        for folder in level.iter().filter(|folder| folder.is_dir()) {
+            for entry in fs::read_dir(folder).map_err(io_error)? {
+                let entry = entry.map_err(io_error)?;
+                let kind = entry.file_type().map_err(io_error)?;
+                if kind.is_symlink() {
+                    all.extend(real(&entry.path())?);
+                } else if kind.is_dir() {
+                    below.push(entry.path());
+                }
+            }
+        }
+        level = below;
+    }
+    Ok(all)
+}
+
+fn real(path: &Path) -> Result<Option<PathBuf>, BackendError> {
+    match fs::canonicalize(path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        found => found.map(Some).map_err(io_error),
+    }
 }
 
 /// Reads a key file after checking that it is plain, private and this user's; `None`

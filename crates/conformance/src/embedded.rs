@@ -164,6 +164,7 @@ impl Embedded {
             clock: clock.clone(),
             random: random.clone(),
             durability: Durability::Off,
+            sites: Vec::new(),
             host: HOST.parse().map_err(not_started)?,
             wraps,
         };
@@ -196,6 +197,7 @@ impl Embedded {
             clock: self.clock.clone(),
             random: self.random.clone(),
             durability: Durability::Off,
+            sites: Vec::new(),
             host: HOST.parse().map_err(Refusal::failed)?,
             wraps: covenant::Wraps::default(),
         };
@@ -236,6 +238,7 @@ impl Embedded {
             clock: self.clock.clone(),
             random: self.random.clone(),
             durability: Durability::Off,
+            sites: Vec::new(),
             host: HOST.parse().map_err(SubjectError::from_source)?,
             wraps,
         };

@@ -99,6 +99,7 @@ async fn events_that_were_told_are_events_that_are_exported() -> Result<(), Box<
         clock: clock.clone(),
         random: Arc::new(SeededRandom::new(7)),
         durability: Durability::Off,
+        sites: Vec::new(),
         host: "export.covenant.invalid".parse()?,
         wraps,
     })

@@ -15,9 +15,10 @@ use covenant_core::sealer::Purpose;
 use covenant_core::{
     Clock, EventSink, Id, Owner, Random, RandomError, Region, Sealer, Secret, TenantId,
 };
-use crypto_envelope::backend::{FileBackend, Syncing};
-use crypto_envelope::store::{KeyStore, SqlStore};
-use crypto_envelope::{Envelope, Keys, KeysOptions, VaultKeys};
+use crypto_envelope::backend::FileBackend;
+use crypto_envelope::platform::Site;
+use crypto_envelope::recovery::RecoveryKey;
+use crypto_envelope::{AdminCall, Envelope, Keys, KeysOptions, Replayed, VaultKeys};
 use object_store::ObjectStore;
 use retention_policy::apply::Flush;
 use retention_policy::{ClassId, Retention, SqliteFlush};
@@ -32,8 +33,10 @@ use uuid::Uuid;
 
 use crate::control::{self, Heads};
 use crate::error::{Error, StartError};
+use crate::floors::Floors;
 use crate::hold::{HoldTables, SqlHoldTables};
-use crate::joints::{Wrap, WrapEach, Wraps, wrapped};
+use crate::joints::{WrapEach, Wraps, wrapped};
+use crate::keyring::{self, Keyring, OnShut, Opening};
 use crate::pending::Pending;
 use crate::profile::{CLASS_RECORD, Profile};
 use crate::record::{RecordTables, SqlTables};
@@ -64,6 +67,9 @@ pub struct Settings {
     pub durability: Durability,
     /// Name of the service, which checkpoints carry.
     pub host: ServiceHost,
+    /// Sites besides the folder, where copies of its keys lie as well: what the loss of the machine
+    /// does not touch.
+    pub sites: Vec<Site>,
     /// What to wrap.
     pub wraps: Wraps,
 }
@@ -84,6 +90,7 @@ pub(crate) struct Parts {
     pub(crate) random: Arc<dyn Random>,
     pub(crate) host: ServiceHost,
     pub(crate) keys: Arc<Keys>,
+    pub(crate) ring: Keyring,
     pub(crate) sealer: Arc<dyn Sealer>,
     pub(crate) sink: Arc<dyn EventSink>,
     pub(crate) log: Arc<SqlLog>,
@@ -110,6 +117,8 @@ pub(crate) struct Parts {
     pub(crate) sweeping: tokio::sync::Mutex<()>,
     /// When keys that could not be destroyed are tried again.
     pub(crate) keys_retry: Mutex<Option<UtcDateTime>>,
+    /// When copies of the key store are to be made or removed; `None` when nothing is known to be.
+    pub(crate) copies_due: Mutex<Option<UtcDateTime>>,
     /// How often in a row the purge of a tenant's bin has failed.
     pub(crate) failed_bins: Mutex<BTreeMap<TenantId, u32>>,
     /// Who writes into a tenant's store, kept out while the store is replaced.
@@ -141,7 +150,7 @@ impl Covenant {
         let random = Arc::clone(&settings.random);
         let backend = FileBackend::create(&layout.keks(), random);
         let backend = backend.map_err(|error| StartError::store("keks", error))?;
-        Self::start(settings, layout, backend, Begin::Create).await
+        Self::start(settings, layout, backend, Begin::Create, OnShut::Refuse).await
     }
 
     /// Starts the deployment in this folder.
@@ -154,11 +163,38 @@ impl Covenant {
         let random = Arc::clone(&settings.random);
         let backend = FileBackend::open(&layout.keks(), random);
         let backend = backend.map_err(|error| StartError::store("keks", error))?;
-        let covenant = Self::start(settings, layout, backend, Begin::Open).await?;
-        covenant.check_stores().await?;
-        let rebuilt = covenant.rebuild_due().await;
+        let start = Self::start(settings, layout, backend, Begin::Open, OnShut::Refuse);
+        start.await?.opened().await
+    }
+
+    /// Starts the deployment in this folder on a key store that was put back from a copy: what was
+    /// destroyed since, as the audit log says, is destroyed again before anything opens, and so is
+    /// what has had its day. Says what that was; `None` for a key store that is up to date.
+    ///
+    /// # Errors
+    /// [`StartError`]; the key store stays shut then, and the same call goes on.
+    // clause: P-56
+    pub async fn open_replaying(
+        settings: Settings,
+        call: &AdminCall,
+    ) -> Result<(Self, Option<Replayed>), StartError> {
+        let layout = Layout::new(&settings.folder);
+        layout.open()?;
+        let random = Arc::clone(&settings.random);
+        let backend = FileBackend::open(&layout.keks(), random);
+        let backend = backend.map_err(|error| StartError::store("keks", error))?;
+        let on_shut = OnShut::Replay(call);
+        let start = Self::start(settings, layout, backend, Begin::Open, on_shut);
+        let covenant = start.await?.opened().await?;
+        let replayed = covenant.parts.ring.replayed.clone();
+        Ok((covenant, replayed))
+    }
+
+    async fn opened(self) -> Result<Self, StartError> {
+        self.check_stores().await?;
+        let rebuilt = self.rebuild_due().await;
         rebuilt.map_err(|error| StartError::store("due-queue", error))?;
-        Ok(covenant)
+        Ok(self)
     }
 
     async fn start(
@@ -166,6 +202,7 @@ impl Covenant {
         layout: Layout,
         backend: FileBackend,
         begin: Begin,
+        on_shut: OnShut<'_>,
     ) -> Result<Self, StartError> {
         let Settings {
             folder: _,
@@ -174,6 +211,7 @@ impl Covenant {
             random,
             durability,
             host,
+            sites,
             wraps,
         } = settings;
         let clock = wrapped(wraps.clock, clock);
@@ -184,28 +222,9 @@ impl Covenant {
             .cloned()
             .ok_or(StartError::NoRegion)?;
 
-        let keys_db = stores::database("keys", &layout.keys(), begin, durability, &clock).await?;
-        let options = key_options(&profile);
-        let store = key_store(keys_db, wraps.key_store, durability).await?;
-        let backend = match durability {
-            Durability::Off => backend.syncing(Syncing::Off),
-            Durability::Full => backend,
-        };
-        let keys = open_keys(store, backend, &clock, &random, options);
-        let keys = keys.await?;
-        let envelope: Arc<dyn Sealer> = Arc::new(Envelope::new(Arc::clone(&keys)));
-
         let audit = stores::database("audit", &layout.audit(), begin, durability, &clock).await?;
         let log = SqlLog::open(audit, Arc::clone(&random)).await;
         let log = Arc::new(log.map_err(|error| StartError::store("audit", error))?);
-        let log_keys = SealedKeys::new((*log).clone(), Arc::clone(&envelope));
-        let sink: Arc<dyn EventSink> = Arc::new(Sink::new(
-            Arc::clone(&envelope),
-            Arc::clone(&random),
-            log.clone(),
-        ));
-        let sink = wrapped(wraps.sink, sink);
-
         let control =
             stores::database("control", &layout.control(), begin, durability, &clock).await?;
         for migrations in [
@@ -217,6 +236,31 @@ impl Covenant {
             let done = control.migrate(migrations).await;
             done.map_err(|error| StartError::store("control", error))?;
         }
+        let floors = Arc::new(Floors::default());
+        let sites = keyring::sites(&layout, durability, wraps.site, sites)?;
+        let opening = Opening {
+            layout: &layout,
+            clock: &clock,
+            random: &random,
+            durability,
+            begin,
+            sites,
+            options: key_options(&profile),
+            control: &control,
+            log: &log,
+            guard: wrapped(wraps.guard, floors.clone()),
+            key_store: wraps.key_store,
+        };
+        let ring = Keyring::open(opening, backend, on_shut).await?;
+        let keys = Arc::clone(&ring.keys);
+        let envelope: Arc<dyn Sealer> = Arc::new(Envelope::new(Arc::clone(&keys)));
+        let log_keys = SealedKeys::new((*log).clone(), Arc::clone(&envelope));
+        let sink: Arc<dyn EventSink> = Arc::new(Sink::new(
+            Arc::clone(&envelope),
+            Arc::clone(&random),
+            log.clone(),
+        ));
+        let sink = wrapped(wraps.sink, sink);
         let registry: Arc<dyn Registry> =
             Arc::new(SqlRegistry::new(control.clone(), profile.regions.clone()));
         let registry = wrapped(wraps.registry, registry);
@@ -255,6 +299,13 @@ impl Covenant {
             naming: derived(&keys, b"covenant/naming/v1").await?,
             policy: profile.backup.clone(),
         });
+        let backups: Arc<dyn Backups> = wrapped(wraps.backups, Arc::new(engine));
+        floors.open(
+            Arc::clone(&backups),
+            Arc::clone(&registry),
+            profile.backup.clone(),
+            profile.backup_floor,
+        );
         let accepted = control::accepted(&control).await.map_err(unready)?;
         let wall = clock.now();
         let time = TrustedTime::at_start(wall, clock.monotonic(), accepted, profile.clock_step_max);
@@ -278,12 +329,13 @@ impl Covenant {
             tables: wrapped(wraps.tables, Arc::new(SqlTables)),
             class_record: class(CLASS_RECORD)?,
             holds: wrapped(wraps.holds, Arc::new(SqlHoldTables)),
-            backups: wrapped(wraps.backups, Arc::new(engine)),
+            backups,
             schedule: wrapped(wraps.schedule, Arc::new(PromisedSchedule)),
             profile,
             clock,
             random,
             keys,
+            ring,
             sink,
             log,
             log_keys,
@@ -296,6 +348,7 @@ impl Covenant {
             doubt_told: AtomicBool::new(false),
             sweeping: tokio::sync::Mutex::default(),
             keys_retry: Mutex::default(),
+            copies_due: Mutex::new(Some(wall)),
             failed_bins: Mutex::default(),
             writers: Mutex::default(),
             dirty: Mutex::new(known.into_iter().map(|(tenant, _)| tenant).collect()),
@@ -333,6 +386,13 @@ impl Covenant {
     #[must_use]
     pub fn keys(&self) -> &Arc<Keys> {
         &self.parts.keys
+    }
+
+    /// The recovery key of a deployment that was just made: it opens every copy of its keys, and this
+    /// process forgets it now. Write it down, and keep it away from the machine and every site.
+    #[must_use]
+    pub fn take_recovery_key(&self) -> Option<RecoveryKey> {
+        self.parts.ring.take_recovery_key()
     }
 
     /// The backups, for whoever looks at what is stored.
@@ -527,31 +587,6 @@ fn key_options(profile: &Profile) -> KeysOptions {
     // clause: Q-17
     options.expiry = profile.key_expiry;
     options
-}
-
-async fn key_store(
-    db: Db,
-    wrap: Option<Wrap<dyn KeyStore>>,
-    durability: Durability,
-) -> Result<Arc<dyn KeyStore>, StartError> {
-    let store = SqlStore::open(db)
-        .await
-        .map_err(|error| StartError::store("keys", error))?;
-    Ok(wrapped(wrap, Arc::new(store.durability(durability))))
-}
-
-async fn open_keys(
-    store: Arc<dyn KeyStore>,
-    backend: FileBackend,
-    clock: &Arc<dyn Clock>,
-    random: &Arc<dyn Random>,
-    options: KeysOptions,
-) -> Result<Arc<Keys>, StartError> {
-    let (clock, random) = (Arc::clone(clock), Arc::clone(random));
-    let keys = Keys::open(store, Arc::new(backend), clock, random, options);
-    keys.await
-        .map(Arc::new)
-        .map_err(|error| StartError::store("keys", error))
 }
 
 /// A key of the platform's own, for one use.

@@ -1,5 +1,5 @@
-//! What the assembly itself keeps in the control database: the last accepted time, and the newest
-//! head of each tenant's log that it has seen.
+//! What the assembly itself keeps in the control database: the last accepted time, the newest head
+//! of each tenant's log that it has seen, and the newest revision of the key store.
 
 use std::collections::BTreeMap;
 
@@ -9,10 +9,13 @@ use covenant_core::{TenantId, TxTag, TxnId};
 use sql_store::{Args, Db, DbError, Migrations, Mode, Tx};
 use time::UtcDateTime;
 
-/// Makes the two tables.
+/// Makes the tables.
 pub(crate) const CLOCK: Migrations = Migrations {
     crate_name: "covenant",
-    steps: &[("0001_clock", include_str!("../migrations/0001_clock.sql"))],
+    steps: &[
+        ("0001_clock", include_str!("../migrations/0001_clock.sql")),
+        ("0002_keys", include_str!("../migrations/0002_keys.sql")),
+    ],
 };
 
 /// Heads of tenants' logs.
@@ -20,6 +23,8 @@ pub(crate) type Heads = BTreeMap<TenantId, TreeHead>;
 
 /// The one row of the clock's table.
 const CLOCK_ROW: i64 = 1;
+/// The one row of the table of the key store.
+const KEYS_ROW: i64 = 1;
 
 /// The last accepted time; `None` in a new deployment.
 pub(crate) async fn accepted(control: &Db) -> Result<Option<UtcDateTime>, DbError> {
@@ -34,6 +39,25 @@ pub(crate) async fn accept(control: &Db, at: UtcDateTime) -> Result<(), DbError>
     let mut tx = begin(control, Mode::ReadWrite).await?;
     let args = Args::new().bind(CLOCK_ROW).bind(at);
     tx.execute(include_str!("../sql/put_clock.sql"), args)
+        .await?;
+    tx.commit().await
+}
+
+/// The newest revision of the key store that was kept; 0 in a new deployment.
+pub(crate) async fn known_revision(control: &Db) -> Result<u64, DbError> {
+    let mut tx = begin(control, Mode::ReadOnly).await?;
+    let args = Args::new().bind(KEYS_ROW);
+    let row = tx.row(include_str!("../sql/read_keys.sql"), args).await?;
+    let revision = row.map(|row| row.int("revision")).transpose()?;
+    Ok(u64::try_from(revision.unwrap_or(0)).unwrap_or(u64::MAX))
+}
+
+/// Keeps the revision of the key store. It goes back only after a replay.
+pub(crate) async fn keep_revision(control: &Db, revision: u64) -> Result<(), DbError> {
+    let mut tx = begin(control, Mode::ReadWrite).await?;
+    let revision = i64::try_from(revision).unwrap_or(i64::MAX);
+    let args = Args::new().bind(KEYS_ROW).bind(revision);
+    tx.execute(include_str!("../sql/put_keys.sql"), args)
         .await?;
     tx.commit().await
 }

@@ -33,6 +33,7 @@ impl Covenant {
         let parts = self.parts();
         let isolation = parts.profile.isolation;
         parts.keys.create_tenant_with(tenant, isolation).await?;
+        self.note_keys().await?;
         let change = RegistryChange::Create {
             region: parts.region.clone(),
             admin,

@@ -37,6 +37,20 @@ pub enum StartError {
     /// The isolation of tenants is broken.
     #[error("the isolation of tenants is broken: {0}")]
     NotIsolated(String),
+    /// The key store is older than what is known of it: what was destroyed since must be destroyed
+    /// again first, by [`crate::Covenant::open_replaying`].
+    #[error("the key store is older than what is known of it: replay what was destroyed since")]
+    KeysNotReplayed,
+    /// The clock is before the newest copy of the key store: planned deaths could not be honoured.
+    #[error("the clock is before the newest copy of the key store")]
+    ClockBehind,
+    /// The folder has a key store: it is not overwritten.
+    #[error("there is a key store: move it away to put another in its place")]
+    KeyStoreThere,
+    /// The copies at the sites do not give a key store, or not all of what it needs; the text names
+    /// what is missing.
+    #[error("the copies of the keys are incomplete: {0}")]
+    CopiesIncomplete(String),
     /// The profile names no region.
     #[error("the profile names no region")]
     NoRegion,

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use backup_engine::{Backups, Depot, Gate, Schedule};
 use covenant_core::{Clock, EventSink, Sealer};
 use crypto_envelope::VaultKeys;
+use crypto_envelope::guard::DestructionGuard;
 use crypto_envelope::store::KeyStore;
 use object_store::ObjectStore;
 use retention_policy::Retention;
@@ -29,6 +30,11 @@ pub struct Wraps {
     pub clock: Option<Wrap<dyn Clock>>,
     /// Records of keys.
     pub key_store: Option<Wrap<dyn KeyStore>>,
+    /// What may keep a key from being destroyed: the sound one knows the floors over living backups,
+    /// and a wrapper adds holds.
+    pub guard: Option<Wrap<dyn DestructionGuard>>,
+    /// Where the deployment's own folder keeps copies of its keys.
+    pub site: Option<Wrap<dyn ObjectStore>>,
     /// Sealing of content.
     pub sealer: Option<Wrap<dyn Sealer>>,
     /// Where events go.

@@ -38,9 +38,17 @@ mod disposal;
 #[cfg(feature = "sqlite")]
 mod error;
 #[cfg(feature = "sqlite")]
+mod floors;
+#[cfg(feature = "sqlite")]
 pub mod hold;
 #[cfg(feature = "sqlite")]
 mod joints;
+#[cfg(feature = "sqlite")]
+mod key_copies;
+#[cfg(feature = "sqlite")]
+mod key_desk;
+#[cfg(feature = "sqlite")]
+mod keyring;
 #[cfg(feature = "sqlite")]
 mod pending;
 mod profile;
@@ -66,6 +74,10 @@ pub use backup::Restored;
 pub use error::{Error, StartError};
 #[cfg(feature = "sqlite")]
 pub use joints::{Wrap, WrapEach, Wraps};
+#[cfg(feature = "sqlite")]
+pub use key_copies::RecoveredKeys;
+#[cfg(feature = "sqlite")]
+pub use key_desk::KeyDesk;
 pub use profile::{CLASS_DATABASE, CLASS_RECORD, Profile, ProfileError};
 #[cfg(feature = "sqlite")]
 pub use purge::{FromBin, Purged};

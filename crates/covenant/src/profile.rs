@@ -3,7 +3,7 @@
 //! documentation says that it is ours.
 
 use backup_engine::{BackupPolicy, Cadence, Keeping, PolicyError};
-use covenant_core::{Action, Period, Reading, RegionSet, Zone};
+use covenant_core::{Action, ClauseId, Period, Reading, RegionSet, Zone};
 use crypto_envelope::{ExpiryError, Isolation, KeyExpiry};
 use policy_document::{Bound, Clause, Document, Figure, KeyDeath, Modality, Per, StoreKind};
 use retention_policy::{RuleErrors, RuleSet};
@@ -54,6 +54,8 @@ pub struct Profile {
     pub bin_floor: String,
     /// When backups are taken and when they die.
     pub backup: BackupPolicy,
+    /// The clause that says how long a backup must be restorable; `None` where none does.
+    pub backup_floor: Option<ClauseId>,
     /// How long after a database's purge its roots die; `None` where the document plans nothing, and
     /// they then die with the last vault that holds bytes under them.
     pub tenant_roots: Option<Period>,
@@ -134,6 +136,7 @@ impl Profile {
             rows,
             bin_floor,
             backup,
+            backup_floor: backup_floor(document),
             tenant_roots,
             isolation: isolation(document),
             key_expiry: key_expiry(document)?,
@@ -266,6 +269,20 @@ fn key_expiry(document: &Document) -> Result<KeyExpiry, ProfileError> {
         shortest = Some(shortest.map_or(parsed, |other: KeyExpiry| other.min(parsed)));
     }
     Ok(shortest.unwrap_or(KEY_EXPIRY))
+}
+
+/// The clause that says how long a backup must be restorable.
+fn backup_floor(document: &Document) -> Option<ClauseId> {
+    let completed = Action::BackupCompleted;
+    let exact = find(document, Modality::Exact, completed, Action::BackupPurged);
+    let floor = find(
+        document,
+        Modality::Floor,
+        completed,
+        Action::BackupUnrestorable,
+    );
+    let (clause, bound) = exact.or(floor)?;
+    bound.min.map(|_| clause.id)
 }
 
 /// The clause with a bound of this modality between these two events.

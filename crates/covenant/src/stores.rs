@@ -65,6 +65,23 @@ impl Layout {
         self.root.join("depot")
     }
 
+    /// Copies of KEKs and of the key store, sealed for whoever holds the recovery key.
+    #[must_use]
+    pub fn copies(&self) -> PathBuf {
+        self.root.join("copies")
+    }
+
+    /// What is served, backed up, or a backup: no key may lie in it.
+    pub(crate) fn sources(&self) -> [PathBuf; 5] {
+        [
+            self.tenants(),
+            self.objects(),
+            self.depot(),
+            self.copies(),
+            self.scratch(),
+        ]
+    }
+
     /// Copies in the making, and restores in quarantine.
     #[must_use]
     pub fn scratch(&self) -> PathBuf {
@@ -88,7 +105,7 @@ impl Layout {
             return Err(StartError::NotEmpty);
         }
         private_folder(&self.root)?;
-        for folder in [self.tenants(), self.objects(), self.depot(), self.scratch()] {
+        for folder in self.sources() {
             private_folder(&folder)?;
         }
         Ok(())
@@ -108,6 +125,7 @@ impl Layout {
                 return Err(StartError::Missing(name));
             }
         }
+        private_folder(&self.copies())?;
         if self.scratch().exists() {
             let emptied = std::fs::remove_dir_all(self.scratch());
             emptied.map_err(|source| StartError::Io {
@@ -164,7 +182,7 @@ pub(crate) fn depot(
     ObjectDepot::local(folder, region, fsync).map_err(|error| StartError::store("depot", error))
 }
 
-fn private_folder(folder: &Path) -> Result<(), StartError> {
+pub(crate) fn private_folder(folder: &Path) -> Result<(), StartError> {
     let mut builder = std::fs::DirBuilder::new();
     builder.recursive(true);
     #[cfg(unix)]

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use std::sync::atomic::Ordering;
 
 use covenant_core::{
-    Action, ActorContext, Event, HoldId, ItemId, Outcome, Target, TenantId, TxTag,
+    Action, ActorContext, Event, HoldId, ItemId, Outcome, SinkError, Target, TenantId, TxTag,
 };
 use retention_policy::{DisposalTarget, HoldError};
 use sql_store::due::{self, Due};
@@ -50,7 +50,7 @@ const fn is_backed_up(state: TenantState) -> bool {
 
 /// How long a piece of work that failed waits before it is tried again; ours. The purge of a bin
 /// doubles it with every further failure in a row, since each try rewrites the file.
-const RETRY: Duration = Duration::minutes(15);
+pub(crate) const RETRY: Duration = Duration::minutes(15);
 /// How often that wait is doubled at most: to four hours, well inside the tolerance of a purge.
 const DOUBLINGS_MAX: u32 = 4;
 /// How long work that a hold forbids waits before it is looked at again; ours.
@@ -141,6 +141,10 @@ impl Covenant {
                 }
             }
         }
+        // last, so that one increment has what all of this did to keys
+        if let Some(now) = look.trusted {
+            self.tend_copies(now, wall, &mut swept).await;
+        }
         self.sequence().await?;
         unheard.map_or(Ok(swept), Err)
     }
@@ -161,7 +165,8 @@ impl Covenant {
         let retry = *lock(&parts.keys_retry);
         let keys = parts.keys.next_due().await?;
         let keys = keys.map(|due| retry.map_or(due, |retry| due.max(retry)));
-        let next = queued.into_iter().chain(keys).min();
+        let copies = *lock(&parts.copies_due);
+        let next = queued.into_iter().chain(keys).chain(copies).min();
         let later = wall.saturating_add(RETRY);
         if look.trusted.is_some() || next.is_none_or(|next| next > later) {
             return Ok(next);
@@ -350,7 +355,14 @@ impl Covenant {
             let waiting = keys.events(BATCH).await?;
             let mut told = Vec::with_capacity(waiting.len());
             for event in &waiting {
-                told.push(sink.emit(event.to_event()).await?);
+                match sink.emit(event.to_event()).await {
+                    // named after what it tells, and told before: by an earlier try of the same
+                    // day, or before the key store was put back
+                    Err(SinkError::Taken(id)) if id.as_uuid().get_version_num() == 5 => {
+                        told.push(id);
+                    }
+                    sent => told.push(sent?),
+                }
             }
             keys.settle_events(&told).await?;
             // telling may itself need a key: what that adds is told by the next sweep

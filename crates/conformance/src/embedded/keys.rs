@@ -22,7 +22,7 @@ const REASON: Uuid = Uuid::from_u128(0x636f_6e66_6f72_6d61_6e63_652f_6b65_7973);
 
 impl Embedded {
     fn admin(&self) -> Arc<dyn KeyAdmin> {
-        self.covenant.keys().clone()
+        Arc::new(self.covenant.key_desk())
     }
 
     /// A call in this role, as whoever authenticated the caller established it.

@@ -47,6 +47,7 @@ impl Embedded {
             clock: self.clock.clone(),
             random: self.random.clone(),
             durability: Durability::Off,
+            sites: Vec::new(),
             host: HOST.parse().map_err(Refusal::failed)?,
             wraps,
         };

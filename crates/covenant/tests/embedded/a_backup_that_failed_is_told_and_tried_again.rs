@@ -43,13 +43,15 @@ async fn under_each_document() -> Outcome {
             .put(&who, tenant(1), &id, &full("kept"))
             .await?;
         faults.take_down();
-        let due = stage
-            .covenant
-            .next_due()
-            .await?
-            .ok_or("no backup planned")?;
-        stage.clock.advance_to(due);
-        let swept = stage.covenant.sweep().await?;
+        let mut swept = covenant::Swept::default();
+        // copies of the new keys may be due before the backup
+        for _ in 0..2 {
+            if swept.failed == 0 {
+                let due = stage.covenant.next_due().await?;
+                stage.clock.advance_to(due.ok_or("no backup planned")?);
+                swept = stage.covenant.sweep().await?;
+            }
+        }
         assert_eq!((swept.backups, swept.failed), (0, 1), "{policy}: {swept:?}");
         assert_eq!(told(&stage, Action::BackupFailed).await?, 1, "{policy}");
         assert_eq!(told(&stage, Action::BackupCompleted).await?, 0, "{policy}");

@@ -71,6 +71,7 @@ pub(crate) fn settings(
         random: Arc::new(SeededRandom::new(seed)),
         durability: Durability::Off,
         host: "covenant.example".parse()?,
+        sites: Vec::new(),
         wraps,
     })
 }
@@ -103,11 +104,16 @@ impl Stage {
         Ok(())
     }
 
-    /// What starting it again says.
-    pub(crate) async fn start(&mut self, wraps: Wraps) -> Outcome<Result<Covenant, StartError>> {
+    /// What starting it once more takes.
+    pub(crate) fn settings(&mut self, wraps: Wraps) -> Outcome<Settings> {
         self.seed += 1;
         let root = self.root();
-        let settings = settings(&root, &self.profile, &self.clock, self.seed, wraps)?;
+        settings(&root, &self.profile, &self.clock, self.seed, wraps)
+    }
+
+    /// What starting it again says.
+    pub(crate) async fn start(&mut self, wraps: Wraps) -> Outcome<Result<Covenant, StartError>> {
+        let settings = self.settings(wraps)?;
         Ok(Covenant::open(settings).await)
     }
 

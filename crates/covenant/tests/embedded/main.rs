@@ -8,6 +8,10 @@ mod a_backup_that_failed_is_told_and_tried_again;
 #[cfg(test)]
 mod a_hold_keeps_what_would_be_deleted;
 #[cfg(test)]
+mod a_key_never_dies_before_what_is_owed;
+#[cfg(test)]
+mod a_key_store_that_comes_back_forgets_again;
+#[cfg(test)]
 mod a_purge_by_hand_is_ordered_certified_and_finished;
 #[cfg(test)]
 mod a_purge_stopped_at_any_step_ends_at_the_next_sweep;
@@ -25,6 +29,10 @@ mod a_wrong_clock_deletes_nothing;
 mod broken;
 #[cfg(test)]
 mod common;
+#[cfg(test)]
+mod copies_of_keys_end_in_time;
+#[cfg(test)]
+mod keys_lie_apart_and_their_story_is_told;
 #[cfg(test)]
 mod many_at_once_lose_nothing;
 #[cfg(test)]

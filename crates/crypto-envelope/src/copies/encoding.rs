@@ -17,7 +17,7 @@ use crate::wrapped::WRAPPED_LEN_BYTES;
 const MAGIC: &str = "covenant/key-store-copy/1";
 const MAGIC_LEN_BYTES_MAX: usize = 64;
 const WORD_LEN_BYTES_MAX: usize = 16;
-const GROUP_LEN_BYTES_MAX: usize = 96;
+const GROUP_LEN_BYTES_MAX: usize = 160;
 
 /// Bytes are no copy of a key store.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]

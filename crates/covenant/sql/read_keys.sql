@@ -1,0 +1,1 @@
+SELECT revision FROM covenant_keys WHERE id = $1

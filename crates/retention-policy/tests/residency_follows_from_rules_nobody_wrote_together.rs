@@ -219,6 +219,18 @@ mod cases {
                 .any(|e| e.contains("key roots") && e.contains("database-kept")),
             "{early:?}"
         );
+        // to the second: the latest reading of 30 days, and a second before it
+        let floor = |after: &str| {
+            Rules::new()
+                .keep("record", "contract.terminated", "P30D")
+                .key("kek", &["main"], "contract.terminated", after, "PT0S")
+                .build()
+        };
+        assert!(floor("P30D").is_ok());
+        assert_eq!(
+            contradictions(floor("P29DT23H59M59S")),
+            ["rule keep-1, key kek cannot all hold: on every date"]
+        );
         // a store that only the death of a key empties
         let by_key = |after: &str| {
             Rules::new()
@@ -416,5 +428,50 @@ mod cases {
             .unwrap();
         assert!(kept(&both, other) > kept(&both, own));
         assert_eq!(kept(&both, own), kept(&set, own));
+    }
+
+    proptest::proptest! {
+        // clause: P-46
+        #[test]
+        fn what_a_tenant_adds_keeps_no_shorter_and_lets_stay_no_longer(
+            days in 1_u32..90,
+            ceiling in proptest::bool::ANY,
+            act in proptest::bool::ANY,
+            deleted in 0_i64..100_000_000,
+            later in 0_i64..10_000_000,
+        ) {
+            use covenant_core::TenantId;
+            use retention_policy::{
+                Act, Bound, HoldView, Item, Moment, Occurrence, Retention as _,
+            };
+            use time::UtcDateTime;
+
+            let base = Rules::new()
+                .store("rows", Method::Delete)
+                .keep("record", "record.deleted", "P30D")
+                .gone("record", "record.deleted", "P60D")
+                .build()
+                .unwrap();
+            let bound = if ceiling { Bound::Ceiling } else { Bound::Floor };
+            let mut extra = spec(bound, &format!("P{days}D"));
+            extra.act = if act { Act::Late } else { Act::Early };
+            let tenant = TenantId::from_bytes([1; 16]);
+            // 31 days and 59 are the edges: a day lies between two readings
+            let fits = if ceiling { days >= 31 } else { days <= 59 };
+            let set = base.with_tenant(tenant, vec![extra]);
+            proptest::prop_assert_eq!(set.is_ok(), fits, "{:?}", set.err());
+            let Ok(set) = set else { return Ok(()) };
+            let at = |secs| UtcDateTime::from_unix_timestamp(secs).unwrap();
+            let events = [Occurrence::new("record.deleted", at(deleted))];
+            let item = Item::new(tenant, "record", 1_i64, &events).in_store("rows");
+            let moment = Moment::at(at(deleted + later));
+            let (before, after) = (
+                base.evaluate(&item, &HoldView::none(), &moment),
+                set.evaluate(&item, &HoldView::none(), &moment),
+            );
+            proptest::prop_assert!(after.keep_until >= before.keep_until);
+            proptest::prop_assert!(after.gone_by <= before.gone_by);
+            proptest::prop_assert_ne!(after.state, retention_policy::State::Conflict);
+        }
     }
 }

@@ -1,4 +1,5 @@
-//! Retention: one period costs no more than the same addition by jiff, and a verdict a microsecond.
+//! Retention: one period costs no more than the same addition by jiff, and a verdict a microsecond;
+//! what erasure costs is in `erasure`.
 
 use std::error::Error;
 use std::hint::black_box;
@@ -10,12 +11,16 @@ use retention_policy::{HoldView, Item, Moment, Occurrence, Retention as _, RuleS
 use time::macros::utc_datetime;
 use time::{Duration, UtcDateTime};
 
+#[path = "retention/erasure.rs"]
+mod erasure;
+
 const DELETED: UtcDateTime = utc_datetime!(2026-08-31 12:34:56);
 const CHICAGO: &str = "America/Chicago";
 
 fn main() -> Result<(), Box<dyn Error>> {
     period()?;
-    verdict()
+    verdict()?;
+    erasure::run()
 }
 
 fn period() -> Result<(), Box<dyn Error>> {

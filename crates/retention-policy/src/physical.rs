@@ -12,10 +12,18 @@ use crate::apply::Flush;
 use crate::apply::FlushError;
 use crate::scan::{Needle, Scanned};
 
+pub mod bucket;
+mod forecast;
 #[cfg(feature = "postgres")]
 mod postgres;
 #[cfg(feature = "sqlite")]
 pub(crate) mod sqlite;
+#[cfg(any(feature = "sqlite", feature = "postgres"))]
+mod turns;
+
+pub use forecast::{FLUSH_TIME_MAX, FlushRate, Forecast, ROOM_FACTOR};
+#[cfg(any(feature = "sqlite", feature = "postgres"))]
+pub use turns::{BACKUP_READ_MAX, Turn, Turns};
 
 #[cfg(feature = "postgres")]
 pub use postgres::{LogTurn, PostgresFlush};

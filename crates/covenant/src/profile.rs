@@ -35,6 +35,9 @@ const KEY_EXPIRY: KeyExpiry = KeyExpiry::OneYear;
 /// Days of the calendar's cycle, over which the backup policy is checked.
 const CALENDAR_DAYS: u32 = 146_097;
 
+/// Days in which every length of a month and a year occurs.
+const LEAP_CYCLE_DAYS: u32 = 1_461;
+
 /// The settings of one deployment.
 #[derive(Debug, Clone)]
 pub struct Profile {
@@ -82,6 +85,15 @@ pub enum ProfileError {
     /// The backup figures cannot be honoured.
     #[error("the clauses give a backup policy that cannot be honoured")]
     Backup(#[from] PolicyError),
+    /// The key of a backup epoch, or of a purged tenant, would die before the floor over what lies
+    /// under it ends.
+    #[error("the key dies by {dies}, before {keeps} lets it go")]
+    KeyBeforeFloor {
+        /// The clause, or else the store or key of the document, that gives the date.
+        dies: String,
+        /// The clause that gives the floor.
+        keeps: String,
+    },
     /// Keys are to be replaced after a time that is not offered.
     #[error("document {document} has keys replaced after {expiry}")]
     Expiry {
@@ -115,18 +127,23 @@ impl Profile {
         } = DocumentRules::of(document);
         let rules = RuleSet::load(file)?;
         let backup = backup(document, &zone, &reading)?;
-        backup.validate(
-            first_day(),
-            CALENDAR_DAYS / u32::from(backup.epoch_days.max(1)),
-        )?;
+        let epochs = CALENDAR_DAYS / u32::from(backup.epoch_days.max(1));
+        match backup.validate(first_day(), epochs) {
+            Err(PolicyError::DiesTooEarly { .. }) => return Err(too_early(document)),
+            checked => checked?,
+        }
         let clock_step_max = CLOCK_STEP_MAX;
         let tenant_roots = document.keys().iter().find_map(|key| match key.death {
             KeyDeath::After {
                 from: Action::DatabasePurged,
                 after,
-            } => Some(after),
+            } => Some((key.id.to_string(), after)),
             _ => None,
         });
+        if let Some((key, after)) = &tenant_roots {
+            check_roots(document, &backup, key, *after)?;
+        }
+        let tenant_roots = tenant_roots.map(|(_, after)| after);
         Ok(Self {
             document: id,
             regions,
@@ -143,6 +160,50 @@ impl Profile {
             clock_step_max,
         })
     }
+}
+
+/// Which two exclude each other when the key of an epoch dies before its floor.
+fn too_early(document: &Document) -> ProfileError {
+    let completed = Action::BackupCompleted;
+    let ceiling = find(document, Modality::Exact, completed, Action::BackupPurged);
+    let epochs = document.stores().iter();
+    let store = epochs.clone().find(|store| store.kind == StoreKind::Epoch);
+    let dies = ceiling
+        .map(|(clause, _)| clause.id.to_string())
+        .or_else(|| store.map(|store| store.id.to_string()));
+    ProfileError::KeyBeforeFloor {
+        dies: dies.unwrap_or_else(|| document.id().to_string()),
+        keeps: floor_name(document),
+    }
+}
+
+/// A purged tenant's roots outlive what is owed of its last backup, whatever day it is purged on.
+// clause: P-60
+fn check_roots(
+    document: &Document,
+    backup: &BackupPolicy,
+    key: &str,
+    after: Period,
+) -> Result<(), ProfileError> {
+    let mut day = first_day();
+    for _ in 0..LEAP_CYCLE_DAYS {
+        let purged = backup.zone.start_of(day);
+        let dies = after.resolve(purged, &backup.reading);
+        let dies = dies.map_err(PolicyError::from)?.latest;
+        if backup.keep_until(purged).map_err(PolicyError::from)? > dies {
+            return Err(ProfileError::KeyBeforeFloor {
+                dies: key.to_owned(),
+                keeps: floor_name(document),
+            });
+        }
+        day = day.saturating_add(Duration::DAY);
+    }
+    Ok(())
+}
+
+fn floor_name(document: &Document) -> String {
+    let floor = backup_floor(document);
+    floor.map_or_else(|| document.id().to_string(), |clause| clause.to_string())
 }
 
 fn first_day() -> time::Date {

@@ -228,3 +228,47 @@ fn our_own_figures_are_within_what_the_pages_allow() -> Outcome {
     }
     Ok(())
 }
+
+/// What is said of an altered text, by the document or else by the profile.
+fn refusal(toml: &str) -> Outcome<String> {
+    let document = match Document::parse(toml) {
+        Err(errors) => return Ok(format!("does not load: {errors:?}")),
+        Ok(document) => document,
+    };
+    let regions = RegionSet::new(["us-chicago"])?;
+    Ok(match Profile::from_document(&document, regions) {
+        Ok(_) => "accepted".to_owned(),
+        Err(error) => format!("no profile: {error}"),
+    })
+}
+
+// clause: R-23, P-60
+#[test]
+fn a_key_that_would_die_before_a_floor_is_refused_with_both_names() -> Outcome {
+    let immidb = read("immidb")?;
+    let short = immidb.replacen("kept = \"P35D\"", "kept = \"P20D\"", 1);
+    assert_ne!(short, immidb);
+    assert_eq!(refusal(&immidb)?, "accepted");
+    let said = refusal(&short)?;
+    assert!(
+        said.starts_with("does not load") && said.contains("R-23"),
+        "{said}"
+    );
+
+    let prodb = read("prodb")?;
+    let at = prodb.find("id = \"tenant-roots\"").ok_or("no key")?;
+    let (head, tail) = prodb.split_at(at);
+    let early = tail.replacen("after = \"P6M\"", "after = \"P5M\"", 1);
+    assert_ne!(early, tail);
+    let said = refusal(&format!("{head}{early}"))?;
+    assert!(said.starts_with("does not load"), "{said}");
+    assert!(said.contains("tenant-roots"), "{said}");
+
+    // a document that does not say what the key seals still gives no profile
+    let silent = early.replacen("seals = [\"rows\", \"objects\"]", "seals = [\"audit\"]", 1);
+    assert_ne!(silent, early);
+    let said = refusal(&format!("{head}{silent}"))?;
+    let expect = "no profile: the key dies by tenant-roots, before P-18 lets it go";
+    assert_eq!(said, expect);
+    Ok(())
+}

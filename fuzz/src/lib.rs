@@ -36,6 +36,7 @@ pub const TARGETS: &[(&str, Target)] = &[
     ("policy_toml", policy::toml),
     ("retention_journal", retention::journal),
     ("retention_json", rules::json),
+    ("retention_ledger", retention::ledger_entry),
     ("retention_plan", retention::plan_bytes),
     ("retention_rules_file", rules::file),
     ("source_lines", policy::lines),

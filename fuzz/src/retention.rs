@@ -1,8 +1,8 @@
-//! retention-policy: journal rows and plans are read only as they were written; a journal row leads
-//! to an end.
+//! retention-policy: journal rows, plans and entries of ledgers are read only as they were written; a
+//! journal row leads to an end.
 
 use covenant_core::KeyId;
-use retention_policy::{Disposal, KeyState, Plan, Step, StepOutcome};
+use retention_policy::{Disposal, Entry, KeyState, Plan, Step, StepOutcome};
 use time::UtcDateTime;
 
 /// Most steps of a disposal from 64 stores: deleting from each, then flushing and verifying each
@@ -67,4 +67,11 @@ pub fn plan_bytes(data: &[u8]) {
     let places = plan.items().iter();
     let places = places.map(|item| (item.tenant, &item.store, &item.class, &item.id));
     assert!(places.collect::<Vec<_>>().is_sorted());
+}
+
+/// An entry of a ledger encodes to itself.
+pub fn ledger_entry(data: &[u8]) {
+    if let Ok(entry) = Entry::from_bytes(data) {
+        assert_eq!(entry.bytes(), data);
+    }
 }

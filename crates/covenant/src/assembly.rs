@@ -34,7 +34,7 @@ use uuid::Uuid;
 use crate::control::{self, Heads};
 use crate::error::{Error, StartError};
 use crate::floors::Floors;
-use crate::hold::{HoldTables, SqlHoldTables};
+use crate::hold::{HeldKeys, HoldTables, SqlHoldTables};
 use crate::joints::{WrapEach, Wraps, wrapped};
 use crate::keyring::{self, Keyring, OnShut, Opening};
 use crate::pending::Pending;
@@ -237,6 +237,15 @@ impl Covenant {
             done.map_err(|error| StartError::store("control", error))?;
         }
         let floors = Arc::new(Floors::default());
+        let holds: Arc<dyn HoldTables> = wrapped(wraps.holds, Arc::new(SqlHoldTables));
+        // Holds before floors: what is held stays, whatever the dates say.
+        let held_keys = HeldKeys::new(
+            floors.clone(),
+            Arc::clone(&holds),
+            layout.clone(),
+            region.clone(),
+            Arc::clone(&clock),
+        );
         let sites = keyring::sites(&layout, durability, wraps.site, sites)?;
         let opening = Opening {
             layout: &layout,
@@ -248,7 +257,7 @@ impl Covenant {
             options: key_options(&profile),
             control: &control,
             log: &log,
-            guard: wrapped(wraps.guard, floors.clone()),
+            guard: wrapped(wraps.guard, Arc::new(held_keys)),
             key_store: wraps.key_store,
         };
         let ring = Keyring::open(opening, backend, on_shut).await?;
@@ -328,7 +337,7 @@ impl Covenant {
             flush: wrapped(wraps.flush, Arc::new(SqliteFlush::new(durability))),
             tables: wrapped(wraps.tables, Arc::new(SqlTables)),
             class_record: class(CLASS_RECORD)?,
-            holds: wrapped(wraps.holds, Arc::new(SqlHoldTables)),
+            holds,
             backups,
             schedule: wrapped(wraps.schedule, Arc::new(PromisedSchedule)),
             profile,

@@ -1,5 +1,5 @@
 //! What keeps a key alive here: living backups that a promise owes, whose bytes lie under it. Legal
-//! holds are asked by whoever wraps this joint.
+//! holds are asked before, by `HeldKeys`.
 
 use std::fmt;
 use std::sync::{Arc, OnceLock};

@@ -1,6 +1,8 @@
 //! Holds: placed, extended and released in the tenant's own store, with their events; asked by
 //! every deletion; taken over by a restored copy from the log.
 
+mod keys;
+
 use std::fmt::Debug;
 
 use audit_log::fold::{Fold, LedgerKey};
@@ -21,6 +23,8 @@ use uuid::Uuid;
 
 use crate::assembly::Covenant;
 use crate::error::Error;
+
+pub use keys::HeldKeys;
 
 /// The class of a tenant's backups, as holds name it; the items are its epochs.
 pub const CLASS_BACKUP: &str = "backup";

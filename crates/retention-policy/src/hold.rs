@@ -60,7 +60,7 @@ pub struct Hold {
 pub enum HoldScope {
     /// Everything of the tenant, its database too.
     Tenant,
-    /// Every item of a class.
+    /// Every item of this class; classes below it in the rules are held by holds of their own.
     Class(ClassId),
     /// These items of a class.
     Items {

@@ -2,12 +2,16 @@
 //! hold has ended; a restored store has every hold that the log tells of.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use audit_log::log_of;
 use audit_log::store::entries_from;
 use covenant::Error;
+use covenant::hold::{HeldKeys, SqlHoldTables};
 use covenant_core::event::ActorContext;
-use covenant_core::{Action, Clock as _, HoldId, ItemId, PrincipalId};
+use covenant_core::sealer::Purpose;
+use covenant_core::{Action, Clock as _, HoldId, ItemId, KeyId, Owner, PrincipalId};
+use crypto_envelope::guard::{Cause, DestructionGuard as _, KeyKind, NoGuard, Verdict};
 use retention_policy::{
     Hold, HoldAct, HoldError, HoldMode, HoldRecord, HoldScope, ItemList, Later, Release,
 };
@@ -214,5 +218,47 @@ async fn backups_of_a_tenant_under_a_hold_are_kept() -> Outcome {
     release(&stage, 1).await?;
     let swept = stage.run_for(Duration::days(2)).await?;
     assert!(swept.epochs > 0, "put off, and not dropped");
+    Ok(())
+}
+
+// clause: P-47
+#[tokio::test]
+async fn roots_of_a_tenant_under_a_hold_stay() -> Outcome {
+    let stage = Stage::new("prodb").await?;
+    let (covenant, me) = (&stage.covenant, tenant(1));
+    for number in [1, 2] {
+        covenant
+            .create_tenant(tenant(number), admin_id(number))
+            .await?;
+    }
+    let guard = HeldKeys::new(
+        Arc::new(NoGuard),
+        Arc::new(SqlHoldTables),
+        covenant.layout().clone(),
+        covenant.region().clone(),
+        stage.clock.clone(),
+    );
+    let person = uuid::Uuid::from_u128(7);
+    let ask = async |owner: Owner| {
+        let kind = KeyKind::Root(owner, Purpose::Data);
+        let (key, now) = (KeyId::from_bytes([1; 16]), stage.clock.now());
+        guard.may_go(key, &kind, &Cause::Plan, now).await
+    };
+    assert_eq!(ask(Owner::Tenant(me)).await?, Verdict::Free);
+    let scope = HoldScope::Subject(ItemId::from(person));
+    let held = hold(&stage, 1, scope, HoldMode::Governance)?;
+    place(&stage, &held).await?;
+    let refused = Verdict::Held {
+        hold: held.id.as_uuid(),
+    };
+    assert_eq!(ask(Owner::Tenant(me)).await?, refused);
+    assert_eq!(ask(Owner::Subject(me, person)).await?, refused);
+    let other = uuid::Uuid::from_u128(8);
+    assert_eq!(ask(Owner::Subject(me, other)).await?, Verdict::Free);
+    assert_eq!(ask(Owner::Tenant(tenant(2))).await?, Verdict::Free);
+    let vault = Owner::Vault(me, covenant_core::VaultId::from_bytes([3; 16]));
+    assert_eq!(ask(vault).await?, Verdict::Free);
+    release(&stage, 1).await?;
+    assert_eq!(ask(Owner::Tenant(me)).await?, Verdict::Free);
     Ok(())
 }

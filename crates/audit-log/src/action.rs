@@ -144,7 +144,11 @@ pub const fn settings(action: Action) -> Option<Settings> {
         Action::DatabasePurged => life(Effect::DatabasePurged),
         Action::HoldPlaced => life(Effect::Held),
         Action::HoldReleased => life(Effect::Free),
-        Action::DatabaseCreated
+        Action::TrialEnded
+        | Action::SubscriptionStarted
+        | Action::SubscriptionCancelled
+        | Action::DatabaseLocked
+        | Action::DatabaseCreated
         | Action::RestoreCompleted
         | Action::RestoreDrilled
         | Action::ExportRequested

@@ -245,6 +245,32 @@ acts! {
         /// Who orders it.
         by: Person,
     },
+    /// Reads a record as somebody else than the member of [`Act::ReadRecord`]. Answer:
+    /// [`Seen::Record`]; somebody who may not is [`crate::Refusal::Denied`].
+    ReadAs {
+        /// The tenant.
+        tenant: Tenant,
+        /// The record.
+        record: Record,
+        /// Who reads.
+        by: Person,
+    },
+    /// The tenant's trial has ended. Answer: [`Seen::Done`].
+    EndTrial {
+        /// The tenant.
+        tenant: Tenant,
+    },
+    /// The tenant's subscription was cancelled. Answer: [`Seen::Done`].
+    CancelSubscription {
+        /// The tenant.
+        tenant: Tenant,
+    },
+    /// A subscription of a tenant whose database is expired has started. Answer: [`Seen::Done`]; where
+    /// there is nothing to start from, [`crate::Refusal::Denied`].
+    StartSubscription {
+        /// The tenant.
+        tenant: Tenant,
+    },
     /// Deletes the tenant's whole database as its administrator. Answer: [`Seen::Done`].
     DeleteDatabase {
         /// The tenant.

@@ -16,6 +16,7 @@ mod backup_after;
 mod bin;
 mod bin_by_hand;
 mod database;
+mod expiry;
 mod key_access;
 mod key_expiry;
 mod key_life;
@@ -109,6 +110,7 @@ pub struct Scenario {
 
 /// Every scenario that is built, ordered by id.
 pub const CATALOGUE: &[Scenario] = &[
+    expiry::EXPIRED_DENIED,
     at_rest::ATTACHMENTS,
     at_rest::BACKUPS,
     at_rest::ROWS,
@@ -126,6 +128,9 @@ pub const CATALOGUE: &[Scenario] = &[
     bin::RESTORABLE_FOR_THE_WHOLE_FLOOR,
     database::BYTES_ABSENT,
     database::DELETED_UNREADABLE,
+    expiry::EXPIRES_ON_BOTH_EVENTS,
+    expiry::PAID_LOCKED,
+    expiry::TRIAL_DELETED,
     key_access::ADMIN_ONLY,
     key_life::DISABLE_WORKS,
     key_expiry::EXPIRY_VALUES,

@@ -22,7 +22,7 @@ use crate::sweep::kind;
 
 /// How long before its ceiling the purge of a deleted database starts: a backup, the removal and a
 /// sweep fit into it; ours.
-const PURGE_AHEAD: Duration = Duration::hours(25);
+pub(crate) const PURGE_AHEAD: Duration = Duration::hours(25);
 
 impl Covenant {
     /// Creates a tenant with an empty database, in the deployment's first region, with this admin.

@@ -38,6 +38,8 @@ mod disposal;
 #[cfg(feature = "sqlite")]
 mod error;
 #[cfg(feature = "sqlite")]
+mod expiry;
+#[cfg(feature = "sqlite")]
 mod floors;
 #[cfg(feature = "sqlite")]
 pub mod hold;

@@ -27,6 +27,10 @@ pub(crate) mod kind {
     pub(crate) const BIN: &str = "bin";
     /// The purge of a deleted database.
     pub(crate) const DATABASE: &str = "database";
+    /// The deletion of a database that is expired and kept by nothing.
+    pub(crate) const EXPIRED: &str = "expired";
+    /// The lock of a database that is expired and kept until it is deleted.
+    pub(crate) const LOCK: &str = "lock";
     /// The death of a backup epoch.
     pub(crate) const EPOCH: &str = "epoch";
     /// A tenant's store that is being made.
@@ -37,7 +41,7 @@ pub(crate) mod kind {
 
 /// Whether work of this kind deletes nothing, and goes on while the clock is in doubt.
 fn goes_on_in_doubt(kind: &str) -> bool {
-    [kind::BACKUP, kind::PROVISION, kind::RESTORE].contains(&kind)
+    [kind::BACKUP, kind::LOCK, kind::PROVISION, kind::RESTORE].contains(&kind)
 }
 
 /// A deleted database is backed up until its purge.
@@ -45,6 +49,14 @@ const fn is_backed_up(state: TenantState) -> bool {
     matches!(
         state,
         TenantState::Active | TenantState::Expired | TenantState::Locked | TenantState::Deleted
+    )
+}
+
+/// What is in the bin of a database that nobody may use any more goes in its time all the same.
+const fn is_live(state: TenantState) -> bool {
+    matches!(
+        state,
+        TenantState::Active | TenantState::Expired | TenantState::Locked
     )
 }
 
@@ -214,7 +226,7 @@ impl Covenant {
                 let backup = self.backup_due(tenant).await?;
                 self.put_due(&backup).await?;
             }
-            if record.state == TenantState::Active && !pending.contains(tenant) {
+            if is_live(record.state) && !pending.contains(tenant) {
                 self.plan_bin(tenant).await?;
             }
         }
@@ -245,7 +257,7 @@ impl Covenant {
                 }
             }
             kind::BIN => {
-                if self.state(due.tenant).await? == Some(TenantState::Active) {
+                if self.state(due.tenant).await?.is_some_and(is_live) {
                     let purged = self.purge_bin(due.tenant, now).await?;
                     add(&mut swept.purged, purged);
                     // It has planned the next one, or taken this row out.
@@ -260,6 +272,8 @@ impl Covenant {
                 }
                 Err(error) => return Err(error),
             },
+            kind::EXPIRED => self.delete_expired(due.tenant).await?,
+            kind::LOCK => self.lock_database(due.tenant).await?,
             kind::EPOCH => {
                 let epoch = std::str::from_utf8(&due.key)
                     .ok()
@@ -391,7 +405,7 @@ impl Covenant {
         Ok(())
     }
 
-    async fn state(&self, tenant: TenantId) -> Result<Option<TenantState>, Error> {
+    pub(crate) async fn state(&self, tenant: TenantId) -> Result<Option<TenantState>, Error> {
         let facts = self.parts().registry.snapshot(tenant, None).await?;
         Ok(facts.record.map(|record| record.state))
     }

@@ -20,6 +20,10 @@ pub enum RecordState {
 pub enum DatabaseState {
     /// In use.
     Active,
+    /// Its trial or subscription has ended: no read succeeds.
+    Expired,
+    /// Expired, paid: kept until it is deleted, its keys switched off.
+    Locked,
     /// No read succeeds.
     Deleted,
     /// Its bytes have left the live stores.
@@ -75,13 +79,21 @@ impl RecordState {
 
 impl DatabaseState {
     /// Every state.
-    pub const ALL: [Self; 3] = [Self::Active, Self::Deleted, Self::Purged];
+    pub const ALL: [Self; 5] = [
+        Self::Active,
+        Self::Expired,
+        Self::Locked,
+        Self::Deleted,
+        Self::Purged,
+    ];
 
     /// The name.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
             Self::Active => "active",
+            Self::Expired => "expired",
+            Self::Locked => "locked",
             Self::Deleted => "deleted",
             Self::Purged => "purged",
         }
@@ -93,7 +105,14 @@ impl DatabaseState {
     /// [`Forbidden`] when no arrow leads there.
     pub const fn after(self, action: Action) -> Result<Self, Forbidden> {
         match (self, action) {
-            (Self::Active, Action::DatabaseDeleted) => Ok(Self::Deleted),
+            // clause: P-54
+            (Self::Active, Action::TrialEnded | Action::SubscriptionCancelled) => Ok(Self::Expired),
+            // clause: P-56
+            (Self::Expired, Action::DatabaseLocked) => Ok(Self::Locked),
+            (Self::Expired | Self::Locked, Action::SubscriptionStarted) => Ok(Self::Active),
+            (Self::Active | Self::Expired | Self::Locked, Action::DatabaseDeleted) => {
+                Ok(Self::Deleted)
+            }
             (Self::Deleted, Action::DatabasePurged) => Ok(Self::Purged),
             (Self::Deleted | Self::Purged, Action::DatabaseRestored) => Ok(Self::Active),
             _ => Err(Forbidden {
@@ -139,8 +158,15 @@ mod tests {
 
     #[test]
     fn databases_take_these_arrows_and_no_others() {
-        use DatabaseState::{Active, Deleted, Purged};
+        use DatabaseState::{Active, Deleted, Expired, Locked, Purged};
         let allowed = [
+            (Active, Action::TrialEnded, Expired),
+            (Active, Action::SubscriptionCancelled, Expired),
+            (Expired, Action::DatabaseLocked, Locked),
+            (Expired, Action::SubscriptionStarted, Active),
+            (Locked, Action::SubscriptionStarted, Active),
+            (Expired, Action::DatabaseDeleted, Deleted),
+            (Locked, Action::DatabaseDeleted, Deleted),
             (Active, Action::DatabaseDeleted, Deleted),
             (Deleted, Action::DatabasePurged, Purged),
             (Deleted, Action::DatabaseRestored, Active),
@@ -156,6 +182,7 @@ mod tests {
                 );
             }
         }
-        assert!(Active.is_readable() && !Deleted.is_readable() && !Purged.is_readable());
+        let readable = DatabaseState::ALL.into_iter().filter(|s| s.is_readable());
+        assert_eq!(readable.collect::<Vec<_>>(), [Active]);
     }
 }

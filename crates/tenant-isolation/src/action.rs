@@ -100,6 +100,12 @@ actions! {
     StoreRemove = "store.remove", Some(AccessLevel::Maintain);
     /// Create the tenant.
     DatabaseCreate = "database.create", None;
+    /// State that the trial or the subscription has ended.
+    DatabaseExpire = "database.expire", None;
+    /// Keep an expired database locked until it is deleted.
+    DatabaseLock = "database.lock", None;
+    /// Let an expired database be used again.
+    DatabaseResume = "database.resume", None;
     /// Delete the database.
     DatabaseDelete = "database.delete", None;
     /// Bring a deleted database back.

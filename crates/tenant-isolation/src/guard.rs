@@ -15,9 +15,9 @@ use sql_store::due::Due;
 use crate::scope::level::Level;
 use crate::scope::member_of;
 use crate::{
-    AccessLevel, AccessRequest, Caller, Decision, DecisionRow, Effect, EnterError, Principal,
-    Registry, RegistryChange, RegistryError, Role, RuleId, RuleSet, Rules, Scope, TenantRecord,
-    TenantSnapshot,
+    AccessLevel, AccessRequest, Caller, Decision, DecisionRow, Effect, EnterError, Expiry,
+    Principal, Registry, RegistryChange, RegistryError, Role, RuleId, RuleSet, Rules, Scope,
+    TenantRecord, TenantSnapshot,
 };
 
 /// How long a scope of a person lives unless told otherwise. A figure of ours.
@@ -353,6 +353,10 @@ impl Guard {
     ) -> Result<Option<Event>, EnterError> {
         let action = match change {
             RegistryChange::Create { .. } => Action::DatabaseCreated,
+            RegistryChange::Expire(Expiry::TrialEnded) => Action::TrialEnded,
+            RegistryChange::Expire(Expiry::SubscriptionCancelled) => Action::SubscriptionCancelled,
+            RegistryChange::Lock => Action::DatabaseLocked,
+            RegistryChange::Resume => Action::SubscriptionStarted,
             RegistryChange::Delete => Action::DatabaseDeleted,
             RegistryChange::Purge => Action::DatabasePurged,
             RegistryChange::Restore | RegistryChange::Repoint => Action::DatabaseRestored,

@@ -80,8 +80,8 @@ pub use guard::{Attached, Changed, Guard, SCOPE_LIFE, SCOPE_LIFE_MAX};
 pub use identity::{IDENTITY_LEN_BYTES, IdentityKey, IdentityMismatch, StoreIdentity, StoreModel};
 #[cfg(feature = "sqlite")]
 pub use registry::{
-    DecisionRow, MemoryRegistry, REGISTRY, Registry, RegistryChange, RegistryError, RegistryTx,
-    SqlRegistry,
+    DecisionRow, Expiry, MemoryRegistry, REGISTRY, Registry, RegistryChange, RegistryError,
+    RegistryTx, SqlRegistry,
 };
 pub use request::{AccessRequest, Caller, Principal, ServiceKind};
 pub use rules::{Rules, StandardRules};

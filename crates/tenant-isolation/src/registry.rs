@@ -151,6 +151,12 @@ pub enum RegistryChange {
         /// Who lets others in.
         admin: UserId,
     },
+    /// State that the trial or the subscription has ended: from the commit on, nobody gets in.
+    Expire(Expiry),
+    /// Keep an expired database locked until it is deleted.
+    Lock,
+    /// A subscription has started: an expired or locked database is in use again.
+    Resume,
     /// Delete the database: from the commit on, nobody gets in.
     Delete,
     /// State that the bytes have left the live stores.
@@ -168,12 +174,28 @@ pub enum RegistryChange {
     },
 }
 
+/// Why a database expires.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[expect(
+    clippy::exhaustive_enums,
+    reason = "the two events on which a database expires (P-54)"
+)]
+pub enum Expiry {
+    /// Its trial has ended.
+    TrialEnded,
+    /// Its subscription was cancelled.
+    SubscriptionCancelled,
+}
+
 impl RegistryChange {
     /// The action that the caller must be allowed.
     #[must_use]
     pub const fn action(&self) -> AccessAction {
         match self {
             Self::Create { .. } => AccessAction::DatabaseCreate,
+            Self::Expire(_) => AccessAction::DatabaseExpire,
+            Self::Lock => AccessAction::DatabaseLock,
+            Self::Resume => AccessAction::DatabaseResume,
             Self::Delete => AccessAction::DatabaseDelete,
             Self::Purge => AccessAction::DatabasePurge,
             Self::Restore => AccessAction::DatabaseRestore,
@@ -206,6 +228,11 @@ impl RegistryChange {
         }
         let known = facts.record.as_ref().ok_or(RegistryError::Stale(tenant))?;
         let changed = match self {
+            // clause: P-54
+            Self::Expire(_) => known.after(Transition::Expire)?,
+            // clause: P-56
+            Self::Lock => known.after(Transition::Lock)?,
+            Self::Resume => known.after(Transition::Resume)?,
             Self::Delete => known.after(Transition::Delete)?,
             Self::Purge => known.after(Transition::Purge)?,
             Self::Restore => known.after(Transition::Restore)?,

@@ -110,31 +110,70 @@ fn state(request: &AccessRequest, facts: &TenantSnapshot) -> Verdict {
         });
     };
     let principal = request.caller().principal();
-    // clause: P-58
+    // clause: P-55, P-56, P-58
     unless(match record.state {
-        TenantState::Active => in_active(action),
+        TenantState::Active => in_active(principal, action),
+        TenantState::Expired => in_expired(principal, action),
+        TenantState::Locked => in_locked(principal, action),
         TenantState::Deleted => in_deleted(principal, action),
         TenantState::Purged => in_purged(principal, action),
-        TenantState::Expired | TenantState::Locked | TenantState::Gone => Granted::No,
+        TenantState::Gone => Granted::No,
     })
 }
 
-const fn in_active(action: AccessAction) -> Granted {
-    match action {
-        AccessAction::MetadataRead
-        | AccessAction::RecordRead
-        | AccessAction::RecordWrite
-        | AccessAction::RecordPurge
-        | AccessAction::StoreSweep
-        | AccessAction::StoreBackup
-        | AccessAction::StoreRestore
-        | AccessAction::DatabaseDelete
-        | AccessAction::DatabaseRepoint
-        | AccessAction::MemberSet => Granted::Yes,
-        AccessAction::StoreRemove
-        | AccessAction::DatabaseCreate
-        | AccessAction::DatabaseRestore
-        | AccessAction::DatabasePurge => Granted::No,
+/// No service deletes a database that is in use.
+const fn in_active(principal: Principal, action: AccessAction) -> Granted {
+    match (principal, action) {
+        (Principal::Service { .. }, AccessAction::DatabaseDelete) => Granted::No,
+        (
+            _,
+            AccessAction::MetadataRead
+            | AccessAction::RecordRead
+            | AccessAction::RecordWrite
+            | AccessAction::RecordPurge
+            | AccessAction::StoreSweep
+            | AccessAction::StoreBackup
+            | AccessAction::StoreRestore
+            | AccessAction::DatabaseExpire
+            | AccessAction::DatabaseDelete
+            | AccessAction::DatabaseRepoint
+            | AccessAction::MemberSet,
+        ) => Granted::Yes,
+        _ => Granted::No,
+    }
+}
+
+/// Nobody reads it; its users may delete it, backups and purges of its bin go on, and whoever bills
+/// for it may let it be used again.
+const fn in_expired(principal: Principal, action: AccessAction) -> Granted {
+    match (principal, action) {
+        (Principal::Service { .. }, AccessAction::DatabaseLock) => Granted::Yes,
+        _ => in_locked_or_trial(principal, action, Granted::Yes),
+    }
+}
+
+/// As an expired one, but nothing deletes it by itself.
+const fn in_locked(principal: Principal, action: AccessAction) -> Granted {
+    in_locked_or_trial(principal, action, Granted::No)
+}
+
+const fn in_locked_or_trial(
+    principal: Principal,
+    action: AccessAction,
+    deleted_by_itself: Granted,
+) -> Granted {
+    match (principal, action) {
+        (Principal::Member { .. }, AccessAction::DatabaseDelete)
+        | (
+            Principal::Service { .. },
+            AccessAction::StoreSweep
+            | AccessAction::StoreBackup
+            | AccessAction::StoreRestore
+            | AccessAction::DatabaseRepoint
+            | AccessAction::DatabaseResume,
+        ) => Granted::Yes,
+        (Principal::Service { .. }, AccessAction::DatabaseDelete) => deleted_by_itself,
+        _ => Granted::No,
     }
 }
 
@@ -197,6 +236,9 @@ const fn role_has(role: Role, action: AccessAction) -> Granted {
         | AccessAction::StoreRestore
         | AccessAction::StoreRemove
         | AccessAction::DatabaseCreate
+        | AccessAction::DatabaseExpire
+        | AccessAction::DatabaseLock
+        | AccessAction::DatabaseResume
         | AccessAction::DatabaseRepoint
         | AccessAction::DatabasePurge => Granted::No,
     }
@@ -211,7 +253,12 @@ const fn service(request: &AccessRequest) -> Verdict {
 
 const fn service_has(kind: ServiceKind, action: AccessAction) -> Granted {
     match (kind, action) {
-        (ServiceKind::Billing, AccessAction::DatabaseCreate)
+        (
+            ServiceKind::Billing,
+            AccessAction::DatabaseCreate
+            | AccessAction::DatabaseExpire
+            | AccessAction::DatabaseResume,
+        )
         | (ServiceKind::Backup, AccessAction::StoreBackup)
         | (
             ServiceKind::Restore,
@@ -219,7 +266,10 @@ const fn service_has(kind: ServiceKind, action: AccessAction) -> Granted {
             | AccessAction::DatabaseRestore
             | AccessAction::DatabaseRepoint,
         )
-        | (ServiceKind::Retention, AccessAction::StoreSweep)
+        | (
+            ServiceKind::Retention,
+            AccessAction::StoreSweep | AccessAction::DatabaseLock | AccessAction::DatabaseDelete,
+        )
         | (ServiceKind::Purge, AccessAction::StoreRemove | AccessAction::DatabasePurge) => {
             Granted::Yes
         }

@@ -58,7 +58,10 @@ impl TenantState {
     /// [`IllegalTransition`] for every pair that is not in the table, the same state included.
     pub const fn after(self, transition: Transition) -> Result<Self, IllegalTransition> {
         match (self, transition) {
-            (Self::Active, Transition::Delete) => Ok(Self::Deleted),
+            (Self::Active, Transition::Expire) => Ok(Self::Expired),
+            (Self::Expired, Transition::Lock) => Ok(Self::Locked),
+            (Self::Expired | Self::Locked, Transition::Resume) => Ok(Self::Active),
+            (Self::Active | Self::Expired | Self::Locked, Transition::Delete) => Ok(Self::Deleted),
             (Self::Deleted, Transition::Purge) => Ok(Self::Purged),
             (Self::Deleted | Self::Purged, Transition::Restore) => Ok(Self::Active),
             _ => Err(IllegalTransition {
@@ -73,7 +76,13 @@ impl TenantState {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[non_exhaustive]
 pub enum Transition {
-    /// `active` to `deleted`: gone at the next read.
+    /// `active` to `expired`: the trial or the subscription has ended.
+    Expire,
+    /// `expired` to `locked`: kept until it is deleted, its keys switched off.
+    Lock,
+    /// `expired` or `locked` to `active`: a subscription has started.
+    Resume,
+    /// `active`, `expired` or `locked` to `deleted`: gone at the next read.
     Delete,
     /// `deleted` to `purged`: the bytes have left the live stores.
     Purge,
@@ -83,12 +92,22 @@ pub enum Transition {
 
 impl Transition {
     /// Every transition.
-    pub const ALL: [Self; 3] = [Self::Delete, Self::Purge, Self::Restore];
+    pub const ALL: [Self; 6] = [
+        Self::Expire,
+        Self::Lock,
+        Self::Resume,
+        Self::Delete,
+        Self::Purge,
+        Self::Restore,
+    ];
 
     /// The name, as printed.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
+            Self::Expire => "expire",
+            Self::Lock => "lock",
+            Self::Resume => "resume",
             Self::Delete => "delete",
             Self::Purge => "purge",
             Self::Restore => "restore",
@@ -99,7 +118,7 @@ impl Transition {
     #[must_use]
     pub const fn generations(self) -> u64 {
         match self {
-            Self::Delete | Self::Purge => 0,
+            Self::Expire | Self::Lock | Self::Resume | Self::Delete | Self::Purge => 0,
             Self::Restore => 1,
         }
     }
@@ -316,7 +335,13 @@ mod tests {
         assert_eq!(
             legal,
             [
+                "active expire expired",
                 "active delete deleted",
+                "expired lock locked",
+                "expired resume active",
+                "expired delete deleted",
+                "locked resume active",
+                "locked delete deleted",
                 "deleted purge purged",
                 "deleted restore active",
                 "purged restore active"

@@ -88,6 +88,21 @@ impl Embedded {
             Act::PurgeByHand { tenant, record, by } => {
                 self.purge_by_hand(*tenant, *record, *by).await
             }
+            Act::ReadAs { tenant, record, by } => self.read_as(*tenant, *record, *by).await,
+            Act::EndTrial { tenant } => {
+                let ended = self.covenant.end_trial(self.home(*tenant)?.id).await;
+                ended.map(|()| Seen::Done).map_err(refusal)
+            }
+            Act::CancelSubscription { tenant } => {
+                let id = self.home(*tenant)?.id;
+                let cancelled = self.covenant.cancel_subscription(id).await;
+                cancelled.map(|()| Seen::Done).map_err(refusal)
+            }
+            Act::StartSubscription { tenant } => {
+                let id = self.home(*tenant)?.id;
+                let started = self.covenant.start_subscription(id).await;
+                started.map(|()| Seen::Done).map_err(refusal)
+            }
             Act::DeleteDatabase { tenant } => {
                 let home = self.home(*tenant)?;
                 let deleted = self.covenant.delete_database(&home.caller(), home.id).await;
@@ -272,13 +287,7 @@ impl Embedded {
             // The assembly keeps no answers and has no copies that answer.
             _ => return Ok(Seen::Absent),
         };
-        let read = read.map_err(refusal)?;
-        let mask = read.shown_sensitive().map(str::as_bytes);
-        Ok(Seen::Record(RecordSeen {
-            sensitive: mask.map(<[u8]>::to_vec),
-            body: read.body.0,
-            attachment: read.attachments.into_iter().next().map(|file| file.0),
-        }))
+        Ok(record_seen(read.map_err(refusal)?))
     }
 
     async fn churn(
@@ -413,6 +422,16 @@ fn snapshot_seen(told: &BTreeMap<ItemId, UtcDateTime>, made: &Snapshot) -> Snaps
         consistent_at: point.copied().unwrap_or(made.completed),
         completed_at: made.completed,
     }
+}
+
+/// A record as a read shows it.
+pub(super) fn record_seen(read: covenant::Record) -> Seen {
+    let mask = read.shown_sensitive().map(str::as_bytes);
+    Seen::Record(RecordSeen {
+        sensitive: mask.map(<[u8]>::to_vec),
+        body: read.body.0,
+        attachment: read.attachments.into_iter().next().map(|file| file.0),
+    })
 }
 
 /// What is written for a canary: its marker among other words, as content would have it.

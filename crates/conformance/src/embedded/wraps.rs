@@ -32,6 +32,9 @@ pub(super) const BUILT: &[Sabotage] = &[
     Sabotage::PurgeEarly,
     Sabotage::ClockTrusted,
     Sabotage::WrongStartEvent,
+    Sabotage::TrialForgotten,
+    Sabotage::ExpiredReadable,
+    Sabotage::LockWithoutKey,
     Sabotage::StoreSkipped,
     Sabotage::RestoreWithoutReplay,
     Sabotage::LogRolledBack,
@@ -113,7 +116,13 @@ pub(super) fn of(sabotage: Option<Sabotage>, folder: &Path, clock: &Arc<dyn Cloc
         Sabotage::DeletedReadableInCache => {
             wraps.registry = Some(Box::new(|sound| Arc::new(tenants::Cached::new(sound))));
         }
-        Sabotage::DisabledKeyWorks => {
+        Sabotage::TrialForgotten => {
+            wraps.registry = Some(Box::new(|sound| Arc::new(tenants::NeverExpires(sound))));
+        }
+        Sabotage::ExpiredReadable => {
+            wraps.registry = Some(Box::new(|sound| Arc::new(tenants::StillInUse(sound))));
+        }
+        Sabotage::DisabledKeyWorks | Sabotage::LockWithoutKey => {
             wraps.key_store = Some(keys::wrap(keys::Flaw::StaysOn));
         }
         Sabotage::DestroyedAtOnce => {

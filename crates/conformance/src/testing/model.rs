@@ -26,6 +26,7 @@ use crate::{Seen, stage};
 mod acts;
 mod backups;
 mod disk;
+mod expiry;
 mod figures;
 mod keys;
 mod people;
@@ -50,6 +51,9 @@ const BUILT: &[Sabotage] = &[
     Sabotage::PurgeEarly,
     Sabotage::ClockTrusted,
     Sabotage::WrongStartEvent,
+    Sabotage::TrialForgotten,
+    Sabotage::ExpiredReadable,
+    Sabotage::LockWithoutKey,
     Sabotage::StoreSkipped,
     Sabotage::RestoreWithoutReplay,
     Sabotage::LogRolledBack,
@@ -138,6 +142,7 @@ struct Home {
     data: KeyId,
     sensitive: KeyId,
     deleted: bool,
+    expired: bool,
     disk: Disk,
     rows: BTreeMap<u64, Row>,
     numbered: BTreeMap<Record, u64>,
@@ -181,6 +186,8 @@ struct Model {
     stolen: Vec<Vec<u8>>,
     cadence: Cadence,
     next_backup: Option<UtcDateTime>,
+    /// Databases whose trial has ended, and when they are deleted.
+    trials: BTreeMap<Tenant, UtcDateTime>,
     /// Deleted databases, and when they are purged.
     leaving: BTreeMap<Tenant, UtcDateTime>,
     depot_down_until: Option<UtcDateTime>,
@@ -210,6 +217,7 @@ impl Model {
             stolen: Vec::new(),
             cadence: Cadence::AsPromised,
             next_backup: None,
+            trials: BTreeMap::new(),
             leaving: BTreeMap::new(),
             depot_down_until: None,
             read: BTreeMap::new(),
@@ -423,6 +431,7 @@ impl Subject for Model {
         Box::pin(async move {
             if !self.in_doubt() {
                 self.purge(at);
+                self.delete_trials(at);
                 self.purge_databases(at);
                 self.rotate_keys(at);
                 self.destroy_keys(at);
@@ -443,7 +452,8 @@ impl Subject for Model {
         let end = self.vaults.values().map(|vault| vault.ends).min();
         let key = self.lives.values().filter_map(|life| life.ends).min();
         let rotation = self.next_rotation();
-        let all = [purge, end, self.next_backup, leaving, key, rotation];
+        let trial = self.trials.values().min().copied();
+        let all = [purge, end, self.next_backup, trial, leaving, key, rotation];
         all.into_iter().flatten().min()
     }
 

@@ -26,6 +26,8 @@ mod a_store_that_was_half_made_is_finished;
 #[cfg(test)]
 mod a_wrong_clock_deletes_nothing;
 #[cfg(test)]
+mod an_expired_database_is_kept_locked;
+#[cfg(test)]
 mod broken;
 #[cfg(test)]
 mod common;

@@ -294,6 +294,7 @@ impl KeyAdmin for Keys {
         })
     }
 
+    // clause: P-56
     fn disable<'a>(&'a self, call: &'a AdminCall, key: KeyId) -> KeyFuture<'a, KeyState> {
         Box::pin(async move {
             let event = self.authorise(call, Action::KeyDisabled, Some(key)).await?;

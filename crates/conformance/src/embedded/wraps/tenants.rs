@@ -11,7 +11,7 @@ use sql_store::{Migrations, Tx};
 use tenant_isolation::{
     Decision, DecisionRow, IsolationReport, MaintenanceSlot, Permit, Placement, Registry,
     RegistryError, RegistryTx, Role, StoreError, StoreIdentity, StoreMetadata, TenantEpoch,
-    TenantRecord, TenantSnapshot, TenantStore,
+    TenantRecord, TenantSnapshot, TenantState, TenantStore,
 };
 
 /// What was read of each tenant, for each member who asked.
@@ -146,6 +146,145 @@ impl TenantStore for Unremoved {
     }
 }
 
+macro_rules! pass_registry_on {
+    ($($method:ident),* $(,)?) => { $(pass_registry_on!(@ $method);)* };
+    (@ snapshot) => {
+        fn snapshot(
+            &self,
+            tenant: TenantId,
+            member: Option<UserId>,
+        ) -> BoxFuture<'_, Result<TenantSnapshot, RegistryError>> {
+            self.0.snapshot(tenant, member)
+        }
+    };
+    (@ begin) => {
+        fn begin(&self, tag: TxTag) -> BoxFuture<'_, Result<Box<dyn RegistryTx>, RegistryError>> {
+            self.0.begin(tag)
+        }
+    };
+    (@ rest) => {
+        fn tenants(&self) -> BoxFuture<'_, Result<Vec<(TenantId, TenantRecord)>, RegistryError>> {
+            self.0.tenants()
+        }
+
+        fn members(
+            &self,
+            tenant: TenantId,
+        ) -> BoxFuture<'_, Result<Vec<(UserId, Role)>, RegistryError>> {
+            self.0.members(tenant)
+        }
+
+        fn decision(
+            &self,
+            tenant: TenantId,
+            id: DecisionId,
+        ) -> BoxFuture<'_, Result<Option<Decision>, RegistryError>> {
+            self.0.decision(tenant, id)
+        }
+
+        fn decisions(&self, tenant: TenantId) -> BoxFuture<'_, Result<u64, RegistryError>> {
+            self.0.decisions(tenant)
+        }
+    };
+}
+
+/// Takes an expired database for one in use.
+#[derive(Debug)]
+pub(super) struct StillInUse(pub(super) Arc<dyn Registry>);
+
+impl Registry for StillInUse {
+    fn snapshot(
+        &self,
+        tenant: TenantId,
+        member: Option<UserId>,
+    ) -> BoxFuture<'_, Result<TenantSnapshot, RegistryError>> {
+        Box::pin(async move {
+            let mut read = self.0.snapshot(tenant, member).await?;
+            if let Some(record) = &mut read.record
+                && matches!(record.state, TenantState::Expired | TenantState::Locked)
+            {
+                record.state = TenantState::Active;
+            }
+            Ok(read)
+        })
+    }
+
+    pass_registry_on!(begin, rest);
+}
+
+/// Records that a trial or a subscription has ended, and forgets it.
+#[derive(Debug)]
+pub(super) struct NeverExpires(pub(super) Arc<dyn Registry>);
+
+impl Registry for NeverExpires {
+    fn begin(&self, tag: TxTag) -> BoxFuture<'_, Result<Box<dyn RegistryTx>, RegistryError>> {
+        Box::pin(async move {
+            let sound = self.0.begin(tag).await?;
+            Ok(Box::new(ForgetfulTx(sound)) as Box<dyn RegistryTx>)
+        })
+    }
+
+    pass_registry_on!(snapshot, rest);
+}
+
+#[derive(Debug)]
+struct ForgetfulTx(Box<dyn RegistryTx>);
+
+impl RegistryTx for ForgetfulTx {
+    fn epoch(
+        &mut self,
+        tenant: TenantId,
+    ) -> BoxFuture<'_, Result<Option<TenantEpoch>, RegistryError>> {
+        self.0.epoch(tenant)
+    }
+
+    fn record(&mut self, row: DecisionRow) -> BoxFuture<'_, Result<(), RegistryError>> {
+        self.0.record(row)
+    }
+
+    fn create(
+        &mut self,
+        tenant: TenantId,
+        record: TenantRecord,
+        admin: UserId,
+    ) -> BoxFuture<'_, Result<(), RegistryError>> {
+        self.0.create(tenant, record, admin)
+    }
+
+    fn update(
+        &mut self,
+        tenant: TenantId,
+        expected: TenantEpoch,
+        record: TenantRecord,
+    ) -> BoxFuture<'_, Result<(), RegistryError>> {
+        if record.state == TenantState::Expired {
+            return Box::pin(async { Ok(()) });
+        }
+        self.0.update(tenant, expected, record)
+    }
+
+    fn set_member(
+        &mut self,
+        tenant: TenantId,
+        user: UserId,
+        role: Option<Role>,
+    ) -> BoxFuture<'_, Result<(), RegistryError>> {
+        self.0.set_member(tenant, user, role)
+    }
+
+    fn put_due(&mut self, due: Due) -> BoxFuture<'_, Result<(), RegistryError>> {
+        self.0.put_due(due)
+    }
+
+    fn outbox(&mut self) -> &mut dyn OutboxTx {
+        self.0.outbox()
+    }
+
+    fn commit(self: Box<Self>) -> BoxFuture<'static, Result<(), RegistryError>> {
+        self.0.commit()
+    }
+}
+
 /// Believes whoever is let in to have the role that the request needs.
 #[derive(Debug)]
 pub(super) struct RoleByMember(pub(super) Arc<dyn Registry>);
@@ -165,32 +304,7 @@ impl Registry for RoleByMember {
         })
     }
 
-    fn begin(&self, tag: TxTag) -> BoxFuture<'_, Result<Box<dyn RegistryTx>, RegistryError>> {
-        self.0.begin(tag)
-    }
-
-    fn tenants(&self) -> BoxFuture<'_, Result<Vec<(TenantId, TenantRecord)>, RegistryError>> {
-        self.0.tenants()
-    }
-
-    fn members(
-        &self,
-        tenant: TenantId,
-    ) -> BoxFuture<'_, Result<Vec<(UserId, Role)>, RegistryError>> {
-        self.0.members(tenant)
-    }
-
-    fn decision(
-        &self,
-        tenant: TenantId,
-        id: DecisionId,
-    ) -> BoxFuture<'_, Result<Option<Decision>, RegistryError>> {
-        self.0.decision(tenant, id)
-    }
-
-    fn decisions(&self, tenant: TenantId) -> BoxFuture<'_, Result<u64, RegistryError>> {
-        self.0.decisions(tenant)
-    }
+    pass_registry_on!(begin, rest);
 }
 
 /// A transaction that compares epochs with the cache too.

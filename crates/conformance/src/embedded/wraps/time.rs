@@ -41,6 +41,10 @@ impl Retention for Shifted {
             let late = |at: UtcDateTime| at.saturating_add(self.by);
             verdict.gone_by = verdict.gone_by.map(late);
         }
+        if self.by.is_negative() && verdict.keep_until == KeepUntil::Open {
+            // An end that is not known is taken for one that has come.
+            (verdict.keep_until, verdict.state) = (KeepUntil::Free, State::Eligible);
+        }
         if verdict.state != State::Held
             && let KeepUntil::At(until) = verdict.keep_until
         {

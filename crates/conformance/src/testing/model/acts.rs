@@ -57,21 +57,13 @@ impl Model {
                 Ok(Seen::Records(all.map(|(record, _)| *record).collect()))
             }
             Act::PurgeByHand { tenant, record, by } => self.purge_by_hand(*tenant, *record, *by),
+            Act::ReadAs { tenant, record, by } => self.read_as(*tenant, *record, *by),
+            Act::EndTrial { tenant } => self.end_trial(*tenant),
+            Act::CancelSubscription { tenant } => self.cancel_subscription(*tenant),
+            Act::StartSubscription { tenant } => self.start_subscription(*tenant),
             Act::DeleteDatabase { tenant } => {
-                let item = ItemId::from(i64::from(tenant.0));
-                let home = self.home_mut(*tenant)?;
-                home.deleted = true;
-                let user = ActorContext::member(home.user, ADDRESS);
-                self.record(*tenant, user, Action::DatabaseDeleted, &item);
-                let now = self.clock.now();
-                let late = self.figures.database(now) + time::Duration::seconds(2);
-                let due = if self.is(Sabotage::PurgeLate) {
-                    late
-                } else {
-                    now + super::DATABASE_WAIT
-                };
-                self.leaving.insert(*tenant, due);
-                Ok(Seen::Done)
+                let user = self.any_home(*tenant)?.user;
+                self.delete_database(*tenant, ActorContext::member(user, ADDRESS))
             }
             Act::Churn {
                 tenant,
@@ -131,6 +123,7 @@ impl Model {
             data: self.key(),
             sensitive: self.key(),
             deleted: false,
+            expired: false,
             disk: Disk::default(),
             rows: BTreeMap::new(),
             numbered: BTreeMap::new(),
@@ -148,7 +141,9 @@ impl Model {
     }
 
     pub(super) fn home(&self, tenant: Tenant) -> Result<&Home, Refusal> {
-        let home = self.homes.get(&tenant).filter(|home| !home.deleted);
+        let open = self.is(Sabotage::ExpiredReadable);
+        let in_use = |home: &&Home| !home.deleted && (!home.expired || open);
+        let home = self.homes.get(&tenant).filter(in_use);
         home.ok_or_else(|| Refusal::denied("no such database"))
     }
 
@@ -159,7 +154,9 @@ impl Model {
     }
 
     fn home_mut(&mut self, tenant: Tenant) -> Result<&mut Home, Refusal> {
-        let home = self.homes.get_mut(&tenant).filter(|home| !home.deleted);
+        let open = self.is(Sabotage::ExpiredReadable);
+        let in_use = |home: &&mut Home| !home.deleted && (!home.expired || open);
+        let home = self.homes.get_mut(&tenant).filter(in_use);
         home.ok_or_else(|| Refusal::denied("no such database"))
     }
 
@@ -303,7 +300,7 @@ impl Model {
         Ok(Seen::Done)
     }
 
-    fn read_record(&mut self, tenant: Tenant, record: Record) -> Result<Seen, Refusal> {
+    pub(super) fn read_record(&mut self, tenant: Tenant, record: Record) -> Result<Seen, Refusal> {
         let (_, row) = self.row(tenant, record)?;
         if row.deleted.is_some() && !self.is(Sabotage::BinVisible) {
             return Err(Refusal::denied("the record is in the bin"));

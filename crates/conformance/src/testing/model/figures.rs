@@ -18,6 +18,7 @@ pub(super) struct Figures {
     bin: Brief,
     backup: Brief,
     database: Brief,
+    trial: Brief,
     pub(super) rhythm: Rhythm,
     pub(super) zone: Zone,
     reading: Reading,
@@ -31,6 +32,7 @@ impl Figures {
         let ends = [Action::BackupPurged, Action::BackupUnrestorable];
         let backup = limits(document, Action::BackupCompleted, &ends);
         let database = limits(document, Action::DatabaseDeleted, &[Action::DatabasePurged]);
+        let trial = limits(document, Action::TrialEnded, &[Action::DatabaseDeleted]);
         let every = document
             .clauses()
             .iter()
@@ -40,6 +42,7 @@ impl Figures {
             bin: brief(bin, reading, &zone),
             backup: brief(backup, reading, &zone),
             database: brief(database, reading, &zone),
+            trial: brief(trial, reading, &zone),
             rhythm: if nightly {
                 Rhythm::Nightly
             } else {
@@ -74,6 +77,11 @@ impl Figures {
     /// The last instant at which a deleted database may still be there.
     pub(super) fn database(&self, deleted: UtcDateTime) -> UtcDateTime {
         window(&self.database, deleted, deleted).1
+    }
+
+    /// The last instant at which a database whose trial has ended may still not be deleted.
+    pub(super) fn trial(&self, ended: UtcDateTime) -> UtcDateTime {
+        window(&self.trial, ended, ended).1
     }
 
     /// The same for a backup.

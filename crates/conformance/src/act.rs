@@ -310,6 +310,24 @@ acts! {
         /// With which keys.
         keys: KeysAtHand,
     },
+    /// Places a hold on all that the tenant has, as a legal desk does. Answer: [`Seen::Done`].
+    PlaceHold {
+        /// The tenant.
+        tenant: Tenant,
+    },
+    /// Ends the hold, as two people of the legal desk do. Answer: [`Seen::Done`].
+    ReleaseHold {
+        /// The tenant.
+        tenant: Tenant,
+    },
+    /// Puts a backup in the place of the live store, with what was deleted since replayed. Answer:
+    /// [`Seen::Done`].
+    RestoreInPlace {
+        /// The tenant.
+        tenant: Tenant,
+        /// The backup.
+        snapshot: SnapshotId,
+    },
     /// Restores a backup as [`Act::RestoreSnapshot`] does, with all keys, on a copy of the whole system
     /// in which the audit log is as it was when the backup was made. The system itself stays as it is.
     /// Answer: [`Seen::Restored`]; one that is refused is [`crate::Refusal::Denied`].

@@ -3,6 +3,7 @@
 
 mod acts;
 mod front;
+mod holds;
 mod keys;
 mod log;
 mod look;

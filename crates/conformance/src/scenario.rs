@@ -17,6 +17,7 @@ mod bin;
 mod bin_by_hand;
 mod database;
 mod expiry;
+mod held;
 mod key_access;
 mod key_expiry;
 mod key_life;
@@ -127,6 +128,7 @@ pub const CATALOGUE: &[Scenario] = &[
     bin::PURGED_IN_TIME,
     bin::RESTORABLE_FOR_THE_WHOLE_FLOOR,
     database::BYTES_ABSENT,
+    held::DELETE_IN_EVERY_STATE,
     database::DELETED_UNREADABLE,
     expiry::EXPIRES_ON_BOTH_EVENTS,
     expiry::PAID_LOCKED,

@@ -143,6 +143,11 @@ impl Embedded {
                 KeysAtHand::All => self.restore(*tenant, *snapshot).await,
                 KeysAtHand::None => self.restore_without_keys(*tenant, *snapshot).await,
             },
+            Act::PlaceHold { tenant } => self.place_hold(*tenant).await,
+            Act::ReleaseHold { tenant } => self.release_hold(*tenant).await,
+            Act::RestoreInPlace { tenant, snapshot } => {
+                self.restore_in_place(*tenant, *snapshot).await
+            }
             Act::RestoreBehindLog { tenant, snapshot } => {
                 self.restore_behind_log(*tenant, *snapshot).await
             }

@@ -19,6 +19,7 @@ use backup_engine::testing::FaultDepot;
 use backup_engine::{BackupPolicy, Schedule};
 use covenant::Wraps;
 use covenant_core::{Clock, PeriodError};
+use tenant_isolation::TenantState;
 
 pub(super) use depot::{Strain, Strained};
 
@@ -33,6 +34,9 @@ pub(super) const BUILT: &[Sabotage] = &[
     Sabotage::ClockTrusted,
     Sabotage::WrongStartEvent,
     Sabotage::TrialForgotten,
+    Sabotage::DeleteDropped,
+    Sabotage::HoldIgnored,
+    Sabotage::HoldLostOnRestore,
     Sabotage::ExpiredReadable,
     Sabotage::LockWithoutKey,
     Sabotage::StoreSkipped,
@@ -117,7 +121,18 @@ pub(super) fn of(sabotage: Option<Sabotage>, folder: &Path, clock: &Arc<dyn Cloc
             wraps.registry = Some(Box::new(|sound| Arc::new(tenants::Cached::new(sound))));
         }
         Sabotage::TrialForgotten => {
-            wraps.registry = Some(Box::new(|sound| Arc::new(tenants::NeverExpires(sound))));
+            let forget = |sound| tenants::Forgets::new(sound, TenantState::Expired);
+            wraps.registry = Some(Box::new(move |sound| Arc::new(forget(sound))));
+        }
+        Sabotage::DeleteDropped => {
+            let forget = |sound| tenants::Forgets::new(sound, TenantState::Deleted);
+            wraps.registry = Some(Box::new(move |sound| Arc::new(forget(sound))));
+        }
+        Sabotage::HoldIgnored => {
+            wraps.holds = Some(Box::new(|sound| Arc::new(restores::HoldIgnored(sound))));
+        }
+        Sabotage::HoldLostOnRestore => {
+            wraps.holds = Some(Box::new(|sound| Arc::new(restores::HoldLost(sound))));
         }
         Sabotage::ExpiredReadable => {
             wraps.registry = Some(Box::new(|sound| Arc::new(tenants::StillInUse(sound))));

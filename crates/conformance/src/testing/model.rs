@@ -28,6 +28,7 @@ mod backups;
 mod disk;
 mod expiry;
 mod figures;
+mod holds;
 mod keys;
 mod people;
 mod seal;
@@ -52,6 +53,9 @@ const BUILT: &[Sabotage] = &[
     Sabotage::ClockTrusted,
     Sabotage::WrongStartEvent,
     Sabotage::TrialForgotten,
+    Sabotage::DeleteDropped,
+    Sabotage::HoldIgnored,
+    Sabotage::HoldLostOnRestore,
     Sabotage::ExpiredReadable,
     Sabotage::LockWithoutKey,
     Sabotage::StoreSkipped,
@@ -188,6 +192,8 @@ struct Model {
     next_backup: Option<UtcDateTime>,
     /// Databases whose trial has ended, and when they are deleted.
     trials: BTreeMap<Tenant, UtcDateTime>,
+    /// Tenants of which nothing may go, with the records that wait for that to end.
+    held: BTreeMap<Tenant, BTreeSet<u64>>,
     /// Deleted databases, and when they are purged.
     leaving: BTreeMap<Tenant, UtcDateTime>,
     depot_down_until: Option<UtcDateTime>,
@@ -218,6 +224,7 @@ impl Model {
             cadence: Cadence::AsPromised,
             next_backup: None,
             trials: BTreeMap::new(),
+            held: BTreeMap::new(),
             leaving: BTreeMap::new(),
             depot_down_until: None,
             read: BTreeMap::new(),
@@ -332,6 +339,10 @@ impl Model {
                 break;
             }
             self.purges.pop_first();
+            if let Some(waiting) = self.held.get_mut(&tenant) {
+                waiting.insert(number);
+                continue;
+            }
             purged.insert(tenant);
             self.purge_row(tenant, number);
         }
@@ -357,7 +368,8 @@ impl Model {
     }
 
     fn purge_databases(&mut self, at: UtcDateTime) {
-        let due = self.leaving.iter().filter(|(_, due)| **due <= at);
+        let due = self.leaving.iter();
+        let due = due.filter(|(tenant, due)| **due <= at && !self.held.contains_key(tenant));
         let due: Vec<_> = due.map(|(tenant, _)| *tenant).collect();
         for tenant in due {
             if self.back_up(tenant).is_err() {
@@ -447,7 +459,8 @@ impl Subject for Model {
         if self.in_doubt() {
             return None;
         }
-        let leaving = self.leaving.values().min().copied();
+        let free = |(tenant, _): &(&Tenant, &UtcDateTime)| !self.held.contains_key(tenant);
+        let leaving = self.leaving.iter().filter(free).map(|(_, due)| *due).min();
         let purge = self.purges.first().map(|(at, _, _)| *at);
         let end = self.vaults.values().map(|vault| vault.ends).min();
         let key = self.lives.values().filter_map(|life| life.ends).min();

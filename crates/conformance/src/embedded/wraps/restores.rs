@@ -1,10 +1,16 @@
-//! Wrong about restores: a gate that lets everything pass, and one that takes any log for the newest.
+//! Wrong about restores and holds: a gate that lets everything pass, one that takes any log for the
+//! newest, holds that nobody asks and holds that a restored store does not have.
 
 use std::path::Path;
 use std::sync::Arc;
 
 use backup_engine::{Domain, Gate, GateError, LogHead, ReplayReport};
-use covenant_core::BoxFuture;
+use covenant::hold::HoldTables;
+use covenant_core::{BoxFuture, TenantId};
+use retention_policy::hold::HoldReplay;
+use retention_policy::{DisposalTarget, HoldError, HoldView, StoreName};
+use sql_store::{Mode, Tx};
+use time::UtcDateTime;
 
 /// Replays nothing.
 #[derive(Debug)]
@@ -37,5 +43,73 @@ impl Gate for AnyLog {
                 replayed => replayed,
             }
         })
+    }
+}
+
+/// Finds no hold.
+#[derive(Debug)]
+pub(super) struct HoldIgnored(pub(super) Arc<dyn HoldTables>);
+
+impl HoldTables for HoldIgnored {
+    fn view<'a>(
+        &'a self,
+        _tx: &'a mut Tx,
+        _tenant: TenantId,
+        _mode: Mode,
+    ) -> BoxFuture<'a, Result<HoldView, HoldError>> {
+        Box::pin(async { Ok(HoldView::none()) })
+    }
+
+    fn pass<'a>(
+        &'a self,
+        _tx: &'a mut Tx,
+        _target: &'a DisposalTarget,
+        _store: &'a StoreName,
+        _now: UtcDateTime,
+    ) -> BoxFuture<'a, Result<(), HoldError>> {
+        Box::pin(async { Ok(()) })
+    }
+
+    fn replay<'a>(
+        &'a self,
+        tx: &'a mut Tx,
+        tenant: TenantId,
+        facts: &'a HoldReplay,
+    ) -> BoxFuture<'a, Result<(), HoldError>> {
+        self.0.replay(tx, tenant, facts)
+    }
+}
+
+/// Takes over no hold into a restored store.
+#[derive(Debug)]
+pub(super) struct HoldLost(pub(super) Arc<dyn HoldTables>);
+
+impl HoldTables for HoldLost {
+    fn view<'a>(
+        &'a self,
+        tx: &'a mut Tx,
+        tenant: TenantId,
+        mode: Mode,
+    ) -> BoxFuture<'a, Result<HoldView, HoldError>> {
+        self.0.view(tx, tenant, mode)
+    }
+
+    fn pass<'a>(
+        &'a self,
+        tx: &'a mut Tx,
+        target: &'a DisposalTarget,
+        store: &'a StoreName,
+        now: UtcDateTime,
+    ) -> BoxFuture<'a, Result<(), HoldError>> {
+        self.0.pass(tx, target, store, now)
+    }
+
+    fn replay<'a>(
+        &'a self,
+        _tx: &'a mut Tx,
+        _tenant: TenantId,
+        _facts: &'a HoldReplay,
+    ) -> BoxFuture<'a, Result<(), HoldError>> {
+        Box::pin(async { Ok(()) })
     }
 }

@@ -212,15 +212,21 @@ impl Registry for StillInUse {
     pass_registry_on!(begin, rest);
 }
 
-/// Records that a trial or a subscription has ended, and forgets it.
+/// Records that a tenant has come into a state, and forgets it.
 #[derive(Debug)]
-pub(super) struct NeverExpires(pub(super) Arc<dyn Registry>);
+pub(super) struct Forgets(Arc<dyn Registry>, TenantState);
 
-impl Registry for NeverExpires {
+impl Forgets {
+    pub(super) fn new(sound: Arc<dyn Registry>, state: TenantState) -> Self {
+        Self(sound, state)
+    }
+}
+
+impl Registry for Forgets {
     fn begin(&self, tag: TxTag) -> BoxFuture<'_, Result<Box<dyn RegistryTx>, RegistryError>> {
         Box::pin(async move {
             let sound = self.0.begin(tag).await?;
-            Ok(Box::new(ForgetfulTx(sound)) as Box<dyn RegistryTx>)
+            Ok(Box::new(ForgetfulTx(sound, self.1)) as Box<dyn RegistryTx>)
         })
     }
 
@@ -228,7 +234,7 @@ impl Registry for NeverExpires {
 }
 
 #[derive(Debug)]
-struct ForgetfulTx(Box<dyn RegistryTx>);
+struct ForgetfulTx(Box<dyn RegistryTx>, TenantState);
 
 impl RegistryTx for ForgetfulTx {
     fn epoch(
@@ -257,7 +263,7 @@ impl RegistryTx for ForgetfulTx {
         expected: TenantEpoch,
         record: TenantRecord,
     ) -> BoxFuture<'_, Result<(), RegistryError>> {
-        if record.state == TenantState::Expired {
+        if record.state == self.1 {
             return Box::pin(async { Ok(()) });
         }
         self.0.update(tenant, expected, record)

@@ -71,6 +71,8 @@ impl Model {
                 deletes,
                 seed,
             } => self.churn(*tenant, *rows, *deletes, *seed),
+            Act::PlaceHold { tenant } => self.place_hold(*tenant),
+            Act::ReleaseHold { tenant } => self.release_hold(*tenant),
             Act::SetCadence { cadence } => {
                 self.cadence = *cadence;
                 self.next_backup = match cadence {
@@ -108,6 +110,7 @@ impl Model {
             | Act::ListSnapshots { .. }
             | Act::RestoreSnapshot { .. }
             | Act::RestoreBehindLog { .. }
+            | Act::RestoreInPlace { .. }
             | Act::ListVaults
             | Act::TryVaultRoot { .. } => self.do_backup_act(act),
         }

@@ -38,6 +38,14 @@ impl Model {
                 let found = found.ok_or_else(|| Refusal::denied("no such backup"))?;
                 self.restore(*tenant, &found.bytes, *keys)
             }
+            Act::RestoreInPlace { tenant, snapshot } => {
+                let own = self.vaults.iter().filter(|((of, _), _)| of == tenant);
+                let mut all = own.flat_map(|(_, vault)| &vault.snapshots);
+                let found = all.find(|found| found.seen.id == *snapshot);
+                let found = found.ok_or_else(|| Refusal::denied("no such backup"))?;
+                let content = values(&self.open(&found.bytes));
+                self.put_back(*tenant, content)
+            }
             Act::RestoreBehindLog { tenant, snapshot } => {
                 if !self.is(Sabotage::LogRolledBack) && !self.is(Sabotage::RestoreWithoutReplay) {
                     return Err(Refusal::denied("the log is behind a known head"));

@@ -79,12 +79,15 @@ impl Model {
         } else {
             now + DATABASE_WAIT
         };
+        let dropped = self.is(Sabotage::DeleteDropped);
         let home = self.homes.get_mut(&tenant).filter(|home| !home.deleted);
         let home = home.ok_or_else(|| Refusal::denied("no such database"))?;
-        home.deleted = true;
+        home.deleted = !dropped;
         let item = ItemId::from(i64::from(tenant.0));
         self.record(tenant, actor, Action::DatabaseDeleted, &item);
-        self.leaving.insert(tenant, due);
+        if !dropped {
+            self.leaving.insert(tenant, due);
+        }
         Ok(Seen::Done)
     }
 

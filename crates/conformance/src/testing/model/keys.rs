@@ -73,6 +73,9 @@ impl Model {
             return Err(Refusal::denied("no such wait"));
         }
         self.authorise(role, action, Some(key))?;
+        if verb == KeyVerb::Rotate {
+            return self.replace(key);
+        }
         let wait = self.waits(verb);
         let life = self.lives.get_mut(&key);
         let life = life.ok_or_else(|| Refusal::denied("no such key"))?;
@@ -162,6 +165,30 @@ impl Model {
         let key = KeyId::from_uuid(self.uuid());
         self.lives.insert(key, Life::new(KeyUse::Wrapping, at));
         self.tell_key(Action::KeyCreated, Some(key), Outcome::Ok);
+    }
+
+    /// Seals what comes under a new key of the same contents; the old one still opens what it sealed.
+    fn replace(&mut self, old: KeyId) -> Result<Seen, Refusal> {
+        let life = self.lives.get(&old);
+        let enabled = life.filter(|life| life.standing == KeyStanding::Enabled);
+        let serves = enabled.map(|life| life.serves);
+        let serves = serves.ok_or_else(|| Refusal::denied("the key's standing"))?;
+        let new = self.key();
+        let mut replaced = false;
+        for home in self.homes.values_mut() {
+            for key in [&mut home.data, &mut home.sensitive] {
+                if *key == old {
+                    (*key, replaced) = (new, true);
+                }
+            }
+        }
+        if !replaced {
+            return Err(Refusal::denied("no key of contents"));
+        }
+        self.lives.remove(&old);
+        self.lives.insert(new, Life::new(serves, self.clock.now()));
+        self.tell_key(Action::KeyRotated, Some(old), Outcome::Ok);
+        Ok(Seen::Done)
     }
 
     /// Destroys the keys whose wait is over.

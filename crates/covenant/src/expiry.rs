@@ -84,8 +84,7 @@ impl Covenant {
         };
         let events = [Occurrence::new(event.name(), now)];
         let id = ItemId::from(tenant.as_uuid());
-        let item =
-            Item::new(tenant, CLASS_DATABASE, id, &events).in_store(&parts.profile.rows);
+        let item = Item::new(tenant, CLASS_DATABASE, id, &events).in_store(&parts.profile.rows);
         let verdict = parts
             .retention
             .evaluate(&item, &HoldView::none(), &self.moment(now));

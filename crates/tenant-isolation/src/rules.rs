@@ -162,6 +162,7 @@ const fn in_locked_or_trial(
     action: AccessAction,
     deleted_by_itself: Granted,
 ) -> Granted {
+    // clause: P-47
     match (principal, action) {
         (Principal::Member { .. }, AccessAction::DatabaseDelete)
         | (

@@ -43,7 +43,7 @@ impl Retention for Shifted {
         }
         if self.by.is_negative() && verdict.keep_until == KeepUntil::Open {
             // An end that is not known is taken for one that has come.
-            (verdict.keep_until, verdict.state) = (KeepUntil::Free, State::Eligible);
+            (verdict.keep_until, verdict.state) = (KeepUntil::Free, State::Due);
         }
         if verdict.state != State::Held
             && let KeepUntil::At(until) = verdict.keep_until

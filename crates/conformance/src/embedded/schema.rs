@@ -6,11 +6,28 @@ use covenant::{DATA_MAP, Kept};
 use sql_store::{Args, DbError, Tx};
 
 /// Columns of the libraries' own tables: ids, instants, names and digests; what an outbox holds of a
-/// change are commitments, and the sealed values of an event are sealed.
+/// change are commitments, and the sealed values of an event are sealed. A hold is a scope of ids, a code
+/// and instants.
 const LIBRARIES: &[(&str, &[&str])] = &[
     ("audit_ctx", &["one", "txn"]),
     ("audit_touch", &["seq", "txn", "tbl", "op", "row_key"]),
     ("covenant_identity", &["id", "record"]),
+    (
+        "hold",
+        &[
+            "tenant",
+            "id",
+            "body",
+            "asked_by",
+            "asked_at",
+            "released_at",
+        ],
+    ),
+    ("hold_generation", &["tenant", "generation"]),
+    (
+        "hold_passed",
+        &["tenant", "class", "item", "store", "made_at", "subjects"],
+    ),
     (
         "outbox",
         &[

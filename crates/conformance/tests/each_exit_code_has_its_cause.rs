@@ -164,7 +164,7 @@ fn code_1_when_a_technical_clause_is_not_shown_to_hold() {
     check(Toy::SupportsNothing, "untested");
     check(Toy::Unsabotageable, "toothless");
     // a scenario that is not built
-    let ended = run(ModelFactory, &["--clause", "P-59"]).unwrap();
+    let ended = run(ModelFactory, &["--clause", "P-64"]).unwrap();
     assert_eq!(ended.code, 1);
     assert!(ended.out.contains("0/1 scenario"), "{}", ended.out);
     // the technical part of a partial clause
@@ -271,7 +271,7 @@ fn code_5_when_attestations_count_and_are_missing() {
         ended.out
     );
     // code 1 comes first
-    let args = ["--strict", "--clause", "P-05", "--clause", "P-59"];
+    let args = ["--strict", "--clause", "P-05", "--clause", "P-64"];
     assert_eq!(run(ModelFactory, &args).unwrap().code, 1);
 }
 
@@ -280,7 +280,7 @@ fn code_6_when_a_status_got_worse_than_reviewed() {
     let folder = tempfile::tempdir().unwrap();
     let golden = folder.path().join("expected.toml");
     let path = golden.display().to_string();
-    let args = ["--clause", "P-51", "--clause", "P-59", "--expected", &path];
+    let args = ["--clause", "P-51", "--clause", "P-64", "--expected", &path];
     assert_eq!(
         run(ModelFactory, &args).unwrap().code,
         4,
@@ -295,7 +295,7 @@ fn code_6_when_a_status_got_worse_than_reviewed() {
     assert_eq!(run_in(ModelFactory, &bless, &blessed).unwrap().code, 0);
     let text = fs::read_to_string(&golden).unwrap();
     assert!(
-        text.contains("P-51 = \"kept\"\nP-59 = \"untested\""),
+        text.contains("P-51 = \"kept\"\nP-64 = \"untested\""),
         "{text}"
     );
     assert_eq!(run(ModelFactory, &args).unwrap().code, 0);

@@ -7,9 +7,9 @@ use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 
 use covenant_core::event::ActorContext;
-use covenant_core::sealer::{OpenError, Purpose};
+use covenant_core::sealer::{DestroyOrder, OpenError, Purpose};
 use covenant_core::testing::SeededRandom;
-use covenant_core::{Clock, KeyId, ManualClock, Owner, Place, Sealer, TenantId};
+use covenant_core::{Clock, KeyId, ManualClock, OrderId, Owner, Place, Sealer, TenantId};
 use crypto_envelope::backend::MemoryBackend;
 use crypto_envelope::store::{KeyStore, MemoryStore};
 use crypto_envelope::{
@@ -35,6 +35,17 @@ struct Value {
     root: KeyId,
     place: Place,
     sealed: Vec<u8>,
+}
+
+/// A key in use that waits for nothing.
+const FRESH: (KeyState, Option<UtcDateTime>) = (KeyState::Enabled, None);
+
+/// The tenants, each a byte of its id, with one person each.
+const TENANTS: [u8; 2] = [1, 2];
+
+fn person(number: u8) -> Owner {
+    let subject = Uuid::from_bytes([number; 16]);
+    Owner::Subject(TenantId::from_bytes([number; 16]), subject)
 }
 
 struct World {
@@ -92,16 +103,18 @@ impl World {
             values: Vec::new(),
         };
         let envelope = Envelope::new(world.keys.clone());
-        for number in [1, 2] {
-            let owner = Owner::Tenant(TenantId::from_bytes([number; 16]));
+        for number in TENANTS {
             let tenant = TenantId::from_bytes([number; 16]);
-            let roots = world.keys.create_tenant(tenant).await?;
-            for (root, purpose) in [
-                (roots.data, Purpose::Data),
-                (roots.sensitive, Purpose::Sensitive),
+            world.keys.create_tenant(tenant).await?;
+            for (owner, purpose) in [
+                (Owner::Tenant(tenant), Purpose::Data),
+                (Owner::Tenant(tenant), Purpose::Sensitive),
+                (person(number), Purpose::Subject),
+                (person(number), Purpose::Sensitive),
             ] {
                 let place = Place::new(owner, purpose, "seeds", "value", b"1").expect("a place");
                 let sealed = envelope.seal(&place, b"value").await.expect("sealed");
+                let root = world.keys.unlock(owner, purpose).await?.version();
                 world.values.push(Value {
                     root,
                     place,
@@ -109,25 +122,21 @@ impl World {
                 });
             }
         }
-        for root in world.store.roots().await? {
-            world.ids.push(root.id);
-        }
         world.learn().await?;
-        for id in world.ids.clone() {
-            let row = world.read(id).await;
-            assert_eq!((row.state, row.plan), (KeyState::Enabled, None));
-            world.table.insert(id, row);
-        }
         Ok(world)
     }
 
-    /// Takes KEKs into the table that were not there before.
+    /// Takes keys into the table that were not there before: they are in use and wait for nothing; a
+    /// plan they have from their tenant's other roots.
     async fn learn(&mut self) -> Result<(), KeyError> {
-        for kek in self.store.keks().await? {
-            if !self.ids.contains(&kek.id) {
-                self.ids.push(kek.id);
-                let row = self.read(kek.id).await;
-                self.table.insert(kek.id, row);
+        let roots = self.store.roots().await?.into_iter().map(|root| root.id);
+        let keks = self.store.keks().await?.into_iter().map(|kek| kek.id);
+        for id in roots.chain(keks) {
+            if !self.ids.contains(&id) {
+                self.ids.push(id);
+                let row = self.read(id).await;
+                assert_eq!((row.state, row.window), FRESH);
+                self.table.insert(id, row);
             }
         }
         Ok(())
@@ -165,6 +174,7 @@ impl World {
             Verb::Cancel => keys.cancel_destruction(&call, id).await.map(drop),
             Verb::Plan(at) => keys.plan_destruction(&call, id, at).await,
             Verb::Rotate => return self.rotate(id).await,
+            Verb::Erase(number) => return self.erase(number).await,
             Verb::DestroyDue => return self.destroy_due().await,
             Verb::Wait(by) => return self.clock.advance(by),
             Verb::Restart => return self.restart().await,
@@ -183,7 +193,7 @@ impl World {
     async fn rotate(&mut self, id: KeyId) {
         let before = self.table[&id];
         if before.kek.is_some() {
-            return;
+            return self.rotate_root(id).await;
         }
         let done = self.keys.rotate(&self.admin, id).await;
         if before.state != KeyState::Enabled {
@@ -202,6 +212,55 @@ impl World {
         assert_eq!(done.old_ends_at, Some(ends));
         let row = self.table.get_mut(&id).expect("in the table");
         (row.state, row.window) = (KeyState::PendingDeletion, Some(ends));
+    }
+
+    /// A root in use gets a next version beside it, unless the KEK that would wrap that one is out of
+    /// use, or its owner was erased; the root itself, and what it sealed, is as before.
+    async fn rotate_root(&mut self, id: KeyId) {
+        let before = self.table[&id];
+        let done = self.keys.rotate(&self.admin, id).await;
+        self.learn().await.expect("keys");
+        match done {
+            Ok(done) => {
+                assert_eq!(before.state, KeyState::Enabled);
+                assert_eq!((done.old, done.rewrapped, done.left), (id, 0, 0));
+                assert!(done.new != id && self.table.contains_key(&done.new));
+            }
+            Err(error) if before.state != KeyState::Enabled => {
+                assert_eq!(told_word(&error), before.state.name());
+            }
+            Err(error) => {
+                let word = told_word(&error);
+                let others = [
+                    KeyState::Disabled,
+                    KeyState::PendingDeletion,
+                    KeyState::Destroyed,
+                ];
+                assert!(others.iter().any(|state| state.name() == word), "{word}");
+                let out_of_use = |row: &Row| row.state != KeyState::Enabled;
+                assert!(self.table.values().any(out_of_use), "{word}");
+            }
+        }
+    }
+
+    /// A person's roots are gone at once, whatever state they were in; nobody else's are.
+    async fn erase(&mut self, number: u8) {
+        let order = DestroyOrder {
+            id: OrderId::from_bytes([number; 16]),
+            tenant: TenantId::from_bytes([number; 16]),
+            subject: Uuid::from_bytes([number; 16]),
+            at: self.clock.now(),
+            clause: "P-56".parse().expect("a clause"),
+        };
+        let done = KeyAdmin::destroy_subject(&*self.keys, &self.admin, &order).await;
+        let gone = done.expect("an erasure waits for nothing").keys;
+        for root in self.store.roots().await.expect("roots") {
+            let row = self.table.get_mut(&root.id).expect("in the table");
+            if root.owner == person(number) {
+                row.state = KeyState::Destroyed;
+                assert!(gone.contains(&root.id));
+            }
+        }
     }
 
     /// Notes where the roots of a KEK lie now.
@@ -312,6 +371,7 @@ enum Verb {
     Cancel,
     Plan(UtcDateTime),
     Rotate,
+    Erase(u8),
     DestroyDue,
     Wait(std::time::Duration),
     Restart,
@@ -330,6 +390,7 @@ impl Verb {
             9 => Self::Rotate,
             10 | 11 => Self::DestroyDue,
             12 => Self::Restart,
+            13 => Self::Erase(TENANTS[usize::from(which) % TENANTS.len()]),
             _ => Self::Wait(std::time::Duration::from_secs(1800 * u64::from(which))),
         }
     }
@@ -364,7 +425,9 @@ fn expected(row: Row, verb: Verb, now: UtcDateTime) -> Result<Row, &'static str>
             plan: Some(at),
             ..row
         }),
-        (_, Verb::Rotate | Verb::DestroyDue | Verb::Wait(_) | Verb::Restart) => Ok(row),
+        (_, Verb::Rotate | Verb::Erase(_) | Verb::DestroyDue | Verb::Wait(_) | Verb::Restart) => {
+            Ok(row)
+        }
     }
 }
 

@@ -228,8 +228,9 @@ impl Period {
         }
         let mut all: Option<Window> = None;
         for zone in &reading.zones {
+            let day = self.day_after_months(anchor, zone, &reading.days)?;
             for days in &reading.days {
-                let one = self.add_exact(anchor, zone, *days, reading.months)?;
+                let one = self.end(anchor, zone, *days, reading.months, day)?;
                 all = Some(all.map_or(one, |window| window.union(one)));
             }
         }
@@ -249,47 +250,80 @@ impl Period {
         days: DayRule,
         months: MonthRule,
     ) -> Result<Window, PeriodError> {
+        let day = self.day_after_months(anchor, zone, &[days])?;
+        self.end(anchor, zone, days, months, day)
+    }
+
+    /// Where the months alone lead: the same for every day rule. `None` where none of these rules
+    /// asks for it.
+    fn day_after_months(
+        &self,
+        anchor: UtcDateTime,
+        zone: &Zone,
+        rules: &[DayRule],
+    ) -> Result<Option<Landing>, PeriodError> {
+        let ends_a_day = self.days > 0 && rules.contains(&DayRule::EndOfDay);
+        if self.months == 0 && !ends_a_day {
+            return Ok(None);
+        }
+        let local = zone.local(anchor);
+        let (date, fit) = if self.months == 0 {
+            (local.date(), Fit::Same)
+        } else {
+            add_months(local.date(), self.months)?
+        };
+        let time = local.time();
+        Ok(Some(Landing { date, time, fit }))
+    }
+
+    fn end(
+        &self,
+        anchor: UtcDateTime,
+        zone: &Zone,
+        days: DayRule,
+        months: MonthRule,
+        day: Option<Landing>,
+    ) -> Result<Window, PeriodError> {
+        let out_of_range = PeriodError::OutOfRange;
         let day_secs = u64::from(self.days).saturating_mul(u64::from(DAY_SECS));
-        let (window, secs) = match days {
-            DayRule::Elapsed if self.months == 0 => (Window::at(anchor), day_secs),
-            DayRule::Elapsed => {
-                let local = self.add_months(zone.local(anchor), months)?;
-                (
-                    zone.instants(local).ok_or(PeriodError::OutOfRange)?,
-                    day_secs,
-                )
+        let (window, secs) = match (days, day) {
+            (DayRule::Elapsed, Some(day)) if self.months > 0 => {
+                let local = day.local(months).ok_or(out_of_range)?;
+                (zone.instants(local).ok_or(out_of_range)?, day_secs)
             }
-            DayRule::EndOfDay if self.months == 0 && self.days == 0 => (Window::at(anchor), 0),
-            DayRule::EndOfDay => {
-                let (date, _) = add_months(zone.local(anchor).date(), self.months)?;
-                let date = date.checked_add(Duration::days(i64::from(self.days)));
-                let end = date
-                    .and_then(Date::next_day)
-                    .ok_or(PeriodError::OutOfRange)?;
-                (
-                    zone.instants(midnight(end))
-                        .ok_or(PeriodError::OutOfRange)?,
-                    0,
-                )
+            (DayRule::EndOfDay, Some(day)) => {
+                // the day after the one that ends
+                let days = Duration::days(i64::from(self.days).saturating_add(1));
+                let end = day.date.checked_add(days).ok_or(out_of_range)?;
+                (zone.instants(midnight(end)).ok_or(out_of_range)?, 0)
             }
+            (DayRule::Elapsed, _) => (Window::at(anchor), day_secs),
+            (DayRule::EndOfDay, None) => (Window::at(anchor), 0),
         };
         let secs = secs.saturating_add(self.secs);
+        if window.earliest == window.latest {
+            return Ok(Window::at(later(window.earliest, secs)?));
+        }
         Ok(Window {
             earliest: later(window.earliest, secs)?,
             latest: later(window.latest, secs)?,
         })
     }
+}
 
-    fn add_months(
-        &self,
-        local: PrimitiveDateTime,
-        rule: MonthRule,
-    ) -> Result<PrimitiveDateTime, PeriodError> {
-        match (add_months(local.date(), self.months)?, rule) {
-            ((date, Fit::Short), MonthRule::ClampEnd) => {
-                date.next_day().map(midnight).ok_or(PeriodError::OutOfRange)
-            }
-            ((date, _), _) => Ok(PrimitiveDateTime::new(date, local.time())),
+/// Where months lead, before a rule says what becomes of a month that is too short.
+#[derive(Clone, Copy)]
+struct Landing {
+    date: Date,
+    time: Time,
+    fit: Fit,
+}
+
+impl Landing {
+    fn local(self, rule: MonthRule) -> Option<PrimitiveDateTime> {
+        match (self.fit, rule) {
+            (Fit::Short, MonthRule::ClampEnd) => self.date.next_day().map(midnight),
+            _ => Some(PrimitiveDateTime::new(self.date, self.time)),
         }
     }
 }
@@ -476,6 +510,9 @@ fn add_months(date: Date, months: u32) -> Result<(Date, Fit), PeriodError> {
 }
 
 fn later(at: UtcDateTime, secs: u64) -> Result<UtcDateTime, PeriodError> {
+    if secs == 0 {
+        return Ok(at);
+    }
     let secs = i64::try_from(secs).or(Err(PeriodError::OutOfRange))?;
     at.checked_add(Duration::seconds(secs))
         .ok_or(PeriodError::OutOfRange)

@@ -86,8 +86,11 @@ impl Zone {
     /// The local date and time at this instant; saturates at the ends of the calendar.
     #[must_use]
     pub fn local(&self, at: UtcDateTime) -> PrimitiveDateTime {
-        let secs = i64::from(self.offset_secs(at));
-        PrimitiveDateTime::new(at.date(), at.time()).saturating_add(Duration::seconds(secs))
+        let utc = PrimitiveDateTime::new(at.date(), at.time());
+        match i64::from(self.offset_secs(at)) {
+            0 => utc,
+            secs => utc.saturating_add(Duration::seconds(secs)),
+        }
     }
 
     /// The instants that this local time may mean. One, as a rule; where the local time exists
@@ -256,7 +259,10 @@ fn fixed(text: &str) -> Result<Zone, ZoneError> {
 }
 
 fn instant(local: PrimitiveDateTime, offset_secs: i32) -> Option<UtcDateTime> {
-    let utc = local.checked_sub(Duration::seconds(i64::from(offset_secs)))?;
+    let utc = match i64::from(offset_secs) {
+        0 => local,
+        secs => local.checked_sub(Duration::seconds(secs))?,
+    };
     Some(UtcDateTime::new(utc.date(), utc.time()))
 }
 

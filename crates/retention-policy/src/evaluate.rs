@@ -46,13 +46,13 @@ impl Retention for RuleSet {
             Ok(under) => under,
             Err(why) => return hold(unclassified(why), item, holds, moment.now),
         };
-        let figures = self.figures(under, item.events, moment.now, Detail::Reasons);
-        let state = figures.state(moment.now, &moment.slack);
+        let figures = self.figures(under, item.events, moment, moment.now, Detail::Reasons);
+        let state = figures.state(moment.now);
         let verdict = Verdict {
             state,
             keep_until: figures.keep,
             gone_by: figures.gone,
-            start_by: figures.gone.map(|gone| start_by(gone, &moment.slack)),
+            start_by: figures.start,
             held_by: Vec::new(),
             suspended: None,
             next_change: self.next_change(under, item.events, moment, state, &figures),
@@ -94,6 +94,7 @@ impl RuleSet {
         &self,
         under: Under<'_>,
         events: &[Occurrence<'_>],
+        moment: &Moment,
         now: UtcDateTime,
         detail: Detail,
     ) -> Figures {
@@ -103,6 +104,9 @@ impl RuleSet {
             now,
         };
         let mut all = Figures::nothing();
+        if detail == Detail::Reasons {
+            all.reasons.reserve_exact(under.at.len());
+        }
         for rule in under.rules() {
             let said = self.say(rule, past);
             all.take(rule, &said);
@@ -110,7 +114,7 @@ impl RuleSet {
                 all.reasons.push(said.reason(rule));
             }
         }
-        all.settle();
+        all.settle(&moment.slack);
         all
     }
 
@@ -206,19 +210,19 @@ impl RuleSet {
                 .map(|event| event.at)
                 .filter(|at| *at > from)
                 .min();
-            let mut turns = figures.turns(&moment.slack);
+            let mut turns = figures.turns();
             turns.sort_unstable();
             let turn = turns
                 .into_iter()
                 .flatten()
                 .filter(|at| *at > from && event.is_none_or(|event| *at < event))
-                .find(|at| figures.state(*at, &moment.slack) != state);
+                .find(|at| figures.state(*at) != state);
             if turn.is_some() {
                 return turn;
             }
             let event = event?;
-            let figures = self.figures(under, events, event, Detail::Figures);
-            if figures.state(event, &moment.slack) != state {
+            let figures = self.figures(under, events, moment, event, Detail::Figures);
+            if figures.state(event) != state {
                 return Some(event);
             }
             from = event;
@@ -321,6 +325,8 @@ enum Detail {
 struct Figures {
     keep: KeepUntil,
     gone: Option<UtcDateTime>,
+    /// When disposal must start to be done by `gone`.
+    start: Option<UtcDateTime>,
     act: Act,
     begun: Begun,
     reasons: Vec<Reason>,
@@ -337,6 +343,7 @@ impl Figures {
         Self {
             keep: KeepUntil::Free,
             gone: None,
+            start: None,
             act: Act::Early,
             begun: Begun::No,
             reasons: Vec::new(),
@@ -356,8 +363,9 @@ impl Figures {
         }
     }
 
-    /// Keeps what has not started, and marks the rules that decided.
-    fn settle(&mut self) {
+    /// Keeps what has not started, works back from the deadline, and marks the rules that decided.
+    fn settle(&mut self, slack: &Slack) {
+        self.start = self.gone.map(|gone| start_by(gone, slack));
         if self.begun == Begun::No {
             self.keep = KeepUntil::Open;
         }
@@ -371,7 +379,7 @@ impl Figures {
         }
     }
 
-    fn state(&self, now: UtcDateTime, slack: &Slack) -> State {
+    fn state(&self, now: UtcDateTime) -> State {
         let gone = self.gone;
         match self.keep {
             KeepUntil::At(keep) if gone.is_some_and(|gone| keep > gone) => return State::Conflict,
@@ -382,18 +390,18 @@ impl Figures {
         }
         match gone {
             Some(gone) if now >= gone => State::Overdue,
-            Some(gone) if now >= start_by(gone, slack) => State::Due,
+            Some(_) if self.start.is_some_and(|start| now >= start) => State::Due,
             Some(_) | None => State::Eligible,
         }
     }
 
     /// Every instant at which the state can change while nothing happens.
-    fn turns(&self, slack: &Slack) -> [Option<UtcDateTime>; 3] {
+    fn turns(&self) -> [Option<UtcDateTime>; 3] {
         let keep = match self.keep {
             KeepUntil::At(at) => Some(at),
             KeepUntil::Free | KeepUntil::Open => None,
         };
-        [keep, self.gone.map(|gone| start_by(gone, slack)), self.gone]
+        [keep, self.start, self.gone]
     }
 }
 

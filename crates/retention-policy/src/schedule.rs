@@ -78,6 +78,9 @@ pub fn flush_after(zone: &Zone, at: UtcDateTime) -> UtcDateTime {
 
 /// So much earlier; saturates at the beginning of the calendar.
 pub(crate) fn earlier(at: UtcDateTime, by: Duration) -> UtcDateTime {
+    if by.is_zero() {
+        return at;
+    }
     time::Duration::try_from(by)
         .ok()
         .and_then(|by| at.checked_sub(by))
@@ -86,6 +89,9 @@ pub(crate) fn earlier(at: UtcDateTime, by: Duration) -> UtcDateTime {
 
 /// So much later; saturates at the end of the calendar.
 pub(crate) fn later(at: UtcDateTime, by: Duration) -> UtcDateTime {
+    if by.is_zero() {
+        return at;
+    }
     time::Duration::try_from(by)
         .ok()
         .and_then(|by| at.checked_add(by))

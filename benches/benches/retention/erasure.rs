@@ -16,7 +16,8 @@ use retention_policy::apply::Flush as _;
 use retention_policy::physical::Verify as _;
 use retention_policy::scan::Needle;
 use retention_policy::{
-    Disposal, HoldView, Item, Moment, Occurrence, Probe, Retention as _, Rules, SqliteFlush, State,
+    Disposal, DisposalTarget, HoldView, Item, Moment, Occurrence, OwnsKey, Probe, Retention as _,
+    Rules, SqliteFlush, State,
 };
 use sql_store::{Args, Db, Durability, Mode, SqliteOptions, SqliteProfile, due};
 use sqlx::sqlite::SqliteConnectOptions;
@@ -275,15 +276,15 @@ async fn batch() -> Outcome {
         let clock = SystemClock::new();
         let start = clock.monotonic();
         let mut tx = db.begin_with(Mode::ReadWrite, tag()).await?;
+        let tenant = TenantId::from_bytes([2; 16]);
         for n in 0..BATCH {
             let n = i64::try_from(n)?;
             let disposal = Disposal::new(
                 OrderId::from_bytes([1; 16]),
-                TenantId::from_bytes([2; 16]),
-                "record".parse()?,
-                ItemId::from(n),
+                DisposalTarget::new(tenant, "record".parse()?, ItemId::from(n)),
                 &["main".parse()?],
                 &[Probe::new([3; 24])],
+                OwnsKey::No,
             )
             .ok_or("no disposal")?;
             let journal = Args::new().bind(n).bind(disposal.journal());

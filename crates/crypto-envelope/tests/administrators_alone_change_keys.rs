@@ -282,7 +282,7 @@ async fn a_kek_with_records_is_not_destroyed_by_its_window() -> TestResult {
         assert!(matches!(left, Err(KeyError::RecordsLeft { count: 1, .. })));
     }
     let mut alarms = told(&keys, Action::KeyDestroyed).await?;
-    alarms.retain(|event| event.code == Some("records left"));
+    alarms.retain(|event| event.code == Some("records-left"));
     assert_eq!(alarms.len(), 1, "one alarm a day");
     keys.cancel_destruction(&admin, kek).await?;
     keys.enable(&admin, kek).await?;

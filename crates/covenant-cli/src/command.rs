@@ -6,6 +6,7 @@ mod policy;
 mod retention;
 mod sealing;
 mod tls;
+mod token;
 mod verify;
 
 use crate::output::{Failure, Report};
@@ -27,6 +28,8 @@ pub(crate) enum Command {
     /// Asks what a server or a certificate chain is worth.
     #[command(subcommand)]
     Tls(tls::Tls),
+    /// Shows and replaces the key by which the tokens of a searchable field are made.
+    Token(token::Token),
     /// Checks a signed text: a certificate, receipt, report, manifest or checkpoint.
     Verify(verify::Verify),
 }
@@ -40,6 +43,7 @@ impl Command {
             Self::Retention(retention) => retention.run(),
             Self::Seal(seal) => seal.run(),
             Self::Tls(tls) => tls.run(),
+            Self::Token(token) => token.run(),
             Self::Verify(verify) => verify.run(),
         }
     }

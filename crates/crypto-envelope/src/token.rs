@@ -25,7 +25,7 @@ use crate::unlocked::Unlocked;
 
 pub use normalise::{LastCount, Normaliser, NormaliserError};
 #[cfg(any(feature = "sqlite", feature = "postgres"))]
-pub use sql::{MIGRATIONS, SqlTable};
+pub use sql::{MIGRATIONS, SqlTable, Tally};
 pub use table::{Claimed, Filled, MemoryTable, TableError, TableFuture, TokenTable};
 
 /// First byte of a token: its format version.

@@ -48,6 +48,7 @@ pub(crate) enum Begin {
 pub(crate) struct Opened {
     pub(crate) keys: Arc<Keys>,
     pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) random: Arc<dyn Random>,
 }
 
 /// Runs a command that waits for stores.
@@ -69,7 +70,13 @@ impl KeyPlace {
         let place = Keks::parse(place)?;
         let clock: Arc<dyn Clock> = Arc::new(SystemClock::new());
         let random: Arc<dyn Random> = Arc::new(SystemRandom::new());
-        let db = self.database(store, begin, &clock, &random).await?;
+        let store = DatabasePlace {
+            argument: "--store",
+            url: store,
+            schema: &self.schema,
+            profile: SqliteProfile::Control,
+        };
+        let db = database(store, begin, &clock, &random).await?;
         let backend = place.open(begin, &random).await?;
         let store = SqlStore::open(db)
             .await
@@ -79,42 +86,64 @@ impl KeyPlace {
             Arc::new(store),
             backend,
             Arc::clone(&clock),
-            random,
+            Arc::clone(&random),
             options,
         );
         let keys = Arc::new(keys.await.map_err(failure)?);
-        Ok(Opened { keys, clock })
+        Ok(Opened {
+            keys,
+            clock,
+            random,
+        })
     }
+}
 
-    async fn database(
-        &self,
-        store: &str,
-        begin: Begin,
-        clock: &Arc<dyn Clock>,
-        random: &Arc<dyn Random>,
-    ) -> Result<Db, Failure> {
-        let unreachable = |error: &dyn std::error::Error| Failure::unreachable(chain(error));
-        if store.starts_with("postgres:") || store.starts_with("postgresql:") {
-            // clause: P-11
-            let transport = match Endpoint::judge(store, Plaintext::Refused) {
-                Ok(Endpoint::UnixSocket) => Transport::Local,
-                Ok(_) => Transport::Tls,
-                Err(error) => return Err(Failure::refused(format!("--store: {error}"))),
-            };
-            let options = PostgresOptions::new(store, &self.schema, transport)
-                .map_err(|error| Failure::usage(format!("--store: {}", chain(&error))))?;
-            return Db::open_postgres(options, Arc::clone(clock), Arc::clone(random))
-                .await
-                .map_err(|error| unreachable(&error));
-        }
-        let path = file(store, "sqlite:", "--store")?;
-        let options = SqliteOptions::new(path, SqliteProfile::Control);
-        let db = match begin {
-            Begin::Create => Db::create_sqlite(options, Arc::clone(clock)).await,
-            Begin::Open => Db::open_sqlite(options, Arc::clone(clock)).await,
+/// Where a database is, and what it is.
+pub(crate) struct DatabasePlace<'a> {
+    /// The argument that says so.
+    pub(crate) argument: &'static str,
+    /// A file or a URL.
+    pub(crate) url: &'a str,
+    /// The schema in PostgreSQL.
+    pub(crate) schema: &'a str,
+    /// What a file is.
+    pub(crate) profile: SqliteProfile,
+}
+
+/// Opens a database in SQLite or PostgreSQL; a server that would be asked in the clear, or without
+/// being verified, is refused before it is asked.
+pub(crate) async fn database(
+    place: DatabasePlace<'_>,
+    begin: Begin,
+    clock: &Arc<dyn Clock>,
+    random: &Arc<dyn Random>,
+) -> Result<Db, Failure> {
+    let DatabasePlace {
+        argument,
+        url,
+        schema,
+        profile,
+    } = place;
+    let unreachable = |error: &dyn std::error::Error| Failure::unreachable(chain(error));
+    if url.starts_with("postgres:") || url.starts_with("postgresql:") {
+        // clause: P-11
+        let transport = match Endpoint::judge(url, Plaintext::Refused) {
+            Ok(Endpoint::UnixSocket) => Transport::Local,
+            Ok(_) => Transport::Tls,
+            Err(error) => return Err(Failure::refused(format!("{argument}: {error}"))),
         };
-        db.map_err(|error| unreachable(&error))
+        let options = PostgresOptions::new(url, schema, transport)
+            .map_err(|error| Failure::usage(format!("{argument}: {}", chain(&error))))?;
+        return Db::open_postgres(options, Arc::clone(clock), Arc::clone(random))
+            .await
+            .map_err(|error| unreachable(&error));
     }
+    let options = SqliteOptions::new(file(url, "sqlite:", argument)?, profile);
+    let db = match begin {
+        Begin::Create => Db::create_sqlite(options, Arc::clone(clock)).await,
+        Begin::Open => Db::open_sqlite(options, Arc::clone(clock)).await,
+    };
+    db.map_err(|error| unreachable(&error))
 }
 
 /// Where key-encryption keys are.

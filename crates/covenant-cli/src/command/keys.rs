@@ -117,20 +117,25 @@ impl Keys {
             Begin::Open
         };
         let opened = self.place.open(begin).await?;
-        let call = AdminCall {
-            actor: ActorContext {
-                kind: ActorKind::Staff,
-                id: self.actor,
-                on_behalf_of: None,
-                path: Path::Server,
-                address: None,
-            },
-            role: Role::SysAdmin,
-            reason: self.reason.as_deref().map_or(Uuid::nil(), ticket),
-        };
+        let call = administrator(self.actor, self.reason.as_deref());
         act(&opened.keys, &call, self.verb, &*opened.clock)
             .await
             .map_err(failure)
+    }
+}
+
+/// Whoever runs the command, as the administrator that he says he is.
+pub(super) fn administrator(actor: Option<Uuid>, reason: Option<&str>) -> AdminCall {
+    AdminCall {
+        actor: ActorContext {
+            kind: ActorKind::Staff,
+            id: actor,
+            on_behalf_of: None,
+            path: Path::Server,
+            address: None,
+        },
+        role: Role::SysAdmin,
+        reason: reason.map_or(Uuid::nil(), ticket),
     }
 }
 

@@ -4,6 +4,8 @@
 //! holds a lock of the row's until its transaction ends. Isolation is `read committed`, as `sql_store`
 //! sets it, or `serializable`.
 
+use std::collections::BTreeMap;
+
 use covenant_core::digest::Digest;
 use covenant_core::{ItemId, KeyId, TxTag, TxnId, canon};
 use sql_store::{Args, Constraint, Db, DbError, Dialect, Migrations, Mode, Row, Tx};
@@ -34,6 +36,16 @@ macro_rules! retried {
     }};
 }
 
+/// What an index holds.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[non_exhaustive]
+pub struct Tally {
+    /// Rows that have tokens.
+    pub rows: u64,
+    /// How many of them have one of each version.
+    pub versions: BTreeMap<KeyId, u64>,
+}
+
 /// The tokens of one index in a table that all indexes of a database share.
 #[derive(Debug, Clone)]
 pub struct SqlTable {
@@ -49,6 +61,12 @@ impl SqlTable {
     /// [`TableError`] when the table cannot be made or is not as expected.
     pub async fn open(db: Db, field: &Field) -> Result<Self, TableError> {
         db.migrate(&MIGRATIONS).await.map_err(TableError::new)?;
+        Ok(Self::within(db, field))
+    }
+
+    /// The tokens of this field in a database that has the table: nothing is made or changed.
+    #[must_use]
+    pub fn within(db: Db, field: &Field) -> Self {
         let Field {
             tenant,
             collection,
@@ -57,11 +75,45 @@ impl SqlTable {
         } = field;
         let mut w = canon::Writer::new();
         w.text(collection).text(field).text(&normaliser.to_string());
-        Ok(Self {
+        Self {
             db,
             tenant: tenant.map_or(Uuid::nil(), |tenant| tenant.as_uuid()),
             field: w.finish(),
-        })
+        }
+    }
+
+    /// How many rows have tokens, and of which versions.
+    ///
+    /// # Errors
+    /// [`TableError`] when there is no such table, or it cannot be read.
+    pub async fn tally(&self) -> Result<Tally, TableError> {
+        let count = |row: &Row| -> Result<u64, TableError> {
+            let items = row.int("items").map_err(TableError::new)?;
+            Ok(u64::try_from(items).unwrap_or(0))
+        };
+        let sql = include_str!("../../sql/count_items.sql");
+        let all = self.read(sql, self.args()).await.map_err(TableError::new)?;
+        let rows = all.first().map(count).transpose()?.unwrap_or(0);
+        let sql = include_str!("../../sql/count_version_items.sql");
+        let each = self.read(sql, self.args()).await.map_err(TableError::new)?;
+        let mut versions = BTreeMap::new();
+        for row in &each {
+            let version = row.id("version").map_err(TableError::new)?;
+            versions.insert(version, count(row)?);
+        }
+        Ok(Tally { rows, versions })
+    }
+
+    /// Whether any index of the same tenant in this database still has a token of the version: all
+    /// of them share the tenant's root.
+    ///
+    /// # Errors
+    /// As [`SqlTable::tally`].
+    pub async fn has_version(&self, version: KeyId) -> Result<bool, TableError> {
+        let sql = include_str!("../../sql/find_version_token.sql");
+        let args = Args::new().bind(self.tenant).bind(version);
+        let found = self.read(sql, args).await.map_err(TableError::new)?;
+        Ok(!found.is_empty())
     }
 
     /// Replaces all tokens of a row in the transaction that writes the row; with none it forgets

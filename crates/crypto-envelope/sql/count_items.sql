@@ -1,0 +1,1 @@
+SELECT COUNT(DISTINCT item) AS items FROM token WHERE tenant = $1 AND field = $2

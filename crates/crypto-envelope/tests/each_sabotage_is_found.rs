@@ -17,7 +17,7 @@ use crypto_envelope::store::KeyStore;
 use crypto_envelope::testing::{
     BackendFlaw, StoreFlaw, UnsoundBackend, UnsoundStore, backend_suite, store_suite,
 };
-use crypto_envelope::{Envelope, KeyAdmin, KeyError, Keys, KeysOptions, PendingWindow};
+use crypto_envelope::{Envelope, GroupName, KeyAdmin, KeyError, Keys, KeysOptions, PendingWindow};
 use time::Duration;
 
 /// What was found to be wrong; `None` when nothing was.
@@ -116,6 +116,17 @@ async fn look(made: Made) -> Finding {
         return Ok(Some("late"));
     }
 
+    // a rotation takes the living along, and only them
+    let listed = KeyAdmin::list(&*keys, &admin).await?.keks;
+    let standard = listed.iter().find(|kek| kek.group == GroupName::Standard);
+    let standard = standard.ok_or("no KEK")?.id;
+    let newest = keys.rotate(&admin, standard).await?.new;
+    let listed = store.roots().await?;
+    let moved = listed.iter().find(|root| root.id == id);
+    if moved.is_some_and(|root| root.kek == newest && !root.wrapped.is_empty()) {
+        return Ok(Some("rewrapped"));
+    }
+
     // put back from a copy
     let copy = keys.changes(0).await?;
     let fresh = world.fresh_store().await?;
@@ -133,7 +144,7 @@ async fn look(made: Made) -> Finding {
 #[tokio::test]
 async fn the_suite_or_a_user_finds_every_unsound_store() -> TestResult {
     assert_eq!(look(|sound| sound).await?, None);
-    let unsound: [(StoreFlaw, Made, Option<&str>); 6] = [
+    let unsound: [(StoreFlaw, Made, Option<&str>); 7] = [
         (
             StoreFlaw::BurialKeepsBytes,
             |store| Arc::new(UnsoundStore::new(store, StoreFlaw::BurialKeepsBytes)),
@@ -163,6 +174,11 @@ async fn the_suite_or_a_user_finds_every_unsound_store() -> TestResult {
             StoreFlaw::UnwrapsUnrecorded,
             |store| Arc::new(UnsoundStore::new(store, StoreFlaw::UnwrapsUnrecorded)),
             Some("no record"),
+        ),
+        (
+            StoreFlaw::DestroyedRewrapped,
+            |store| Arc::new(UnsoundStore::new(store, StoreFlaw::DestroyedRewrapped)),
+            Some("rewrapped"),
         ),
     ];
     assert_eq!(unsound.map(|(flaw, ..)| flaw), StoreFlaw::ALL);

@@ -351,3 +351,25 @@ fn unwrap(
 fn bits() -> cryptoki::types::Ulong {
     TAG_LEN_BITS.into()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use cryptoki::context::Function;
+
+    /// SoftHSM2 never locks a PIN, so what a module says is put into its mouth.
+    #[test]
+    fn a_locked_pin_is_told_from_a_wrong_one() {
+        let said = |value| Pkcs11Error::from(ModuleError::Pkcs11(value, Function::Login));
+        assert!(matches!(said(RvError::PinLocked), Pkcs11Error::PinLocked));
+        for wrong in [
+            RvError::PinIncorrect,
+            RvError::PinInvalid,
+            RvError::PinLenRange,
+        ] {
+            assert!(matches!(said(wrong), Pkcs11Error::PinRefused));
+        }
+        let other = said(RvError::DeviceError);
+        assert!(matches!(other, Pkcs11Error::Module(_)), "{other}");
+    }
+}

@@ -1,6 +1,7 @@
 //! A key store that is wrong in one way.
 
-use std::sync::Arc;
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use covenant_core::event::{Action, ActorContext};
 use covenant_core::sealer::{DestroyOrder, Purpose};
@@ -33,17 +34,20 @@ pub enum StoreFlaw {
     GateOpen,
     /// Unwraps leave no event.
     UnwrapsUnrecorded,
+    /// A destroyed root is kept aside, and moves to the next KEK with the living ones.
+    DestroyedRewrapped,
 }
 
 impl StoreFlaw {
     /// Every one.
-    pub const ALL: [Self; 6] = [
+    pub const ALL: [Self; 7] = [
         Self::BurialKeepsBytes,
         Self::SwitchIgnored,
         Self::WindowADayShort,
         Self::DueADayEarly,
         Self::GateOpen,
         Self::UnwrapsUnrecorded,
+        Self::DestroyedRewrapped,
     ];
 }
 
@@ -52,13 +56,20 @@ impl StoreFlaw {
 pub struct UnsoundStore {
     inner: Arc<dyn KeyStore>,
     flaw: StoreFlaw,
+    /// Roots that were destroyed, as they were before.
+    aside: Mutex<BTreeMap<KeyId, RootRecord>>,
 }
 
 impl UnsoundStore {
     /// The store with the flaw.
     #[must_use]
     pub fn new(inner: Arc<dyn KeyStore>, flaw: StoreFlaw) -> Self {
-        Self { inner, flaw }
+        let aside = Mutex::default();
+        Self { inner, flaw, aside }
+    }
+
+    fn aside(&self) -> MutexGuard<'_, BTreeMap<KeyId, RootRecord>> {
+        self.aside.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn short(&self, until: Option<UtcDateTime>) -> Option<UtcDateTime> {
@@ -165,10 +176,38 @@ impl KeyStore for UnsoundStore {
         after: Option<KeyId>,
         limit: u32,
     ) -> StoreFuture<'_, Vec<RootRecord>> {
-        self.inner.roots_under(kek, after, limit)
+        Box::pin(async move {
+            let mut roots = self.inner.roots_under(kek, after, limit).await?;
+            let aside = self.aside();
+            let under = aside.values().filter(|root| root.kek == kek);
+            roots.extend(
+                under
+                    .filter(|root| after.is_none_or(|after| root.id > after))
+                    .cloned(),
+            );
+            roots.sort_by_key(|root| root.id);
+            Ok(roots)
+        })
     }
     fn move_roots<'a>(&'a self, to: KeyId, roots: &'a [RootRecord]) -> StoreFuture<'a, Moved> {
-        self.inner.move_roots(to, roots)
+        Box::pin(async move {
+            let mut living = Vec::new();
+            {
+                let mut aside = self.aside();
+                for root in roots {
+                    match aside.get_mut(&root.id) {
+                        Some(kept) => {
+                            *kept = RootRecord {
+                                kek: to,
+                                ..root.clone()
+                            };
+                        }
+                        None => living.push(root.clone()),
+                    }
+                }
+            }
+            self.inner.move_roots(to, &living).await
+        })
     }
     fn plan_roots(&self, tenant: TenantId, at: UtcDateTime) -> StoreFuture<'_, Planned> {
         self.inner.plan_roots(tenant, at)
@@ -201,6 +240,9 @@ impl KeyStore for UnsoundStore {
     ) -> StoreFuture<'a, RootRecord> {
         Box::pin(async move {
             let before = self.inner.root(id).await?;
+            if let (StoreFlaw::DestroyedRewrapped, Some(root)) = (self.flaw, &before) {
+                self.aside().insert(id, root.clone());
+            }
             let buried = self.inner.bury_root(id, at, actor).await?;
             Ok(match (self.flaw, before) {
                 (StoreFlaw::BurialKeepsBytes, Some(RootRecord { wrapped, .. })) => {
@@ -232,7 +274,12 @@ impl KeyStore for UnsoundStore {
         self.inner.keks()
     }
     fn roots(&self) -> StoreFuture<'_, Vec<RootRecord>> {
-        self.inner.roots()
+        Box::pin(async move {
+            let roots = self.inner.roots().await?;
+            let aside = self.aside();
+            let kept = |root: RootRecord| aside.get(&root.id).cloned().unwrap_or(root);
+            Ok(roots.into_iter().map(kept).collect())
+        })
     }
     fn standing(&self) -> StoreFuture<'_, StoreStanding> {
         Box::pin(async move {

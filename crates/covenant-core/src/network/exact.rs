@@ -41,7 +41,8 @@ pub(super) struct Exact {
     days: Days,
     /// The longest length of a constraint.
     widest: i64,
-    /// The lengths of all constraints together: how far from its start any time is.
+    /// The lengths of all constraints together: how far from its start a time is, unless months of
+    /// different lengths put it off to one that suits.
     total: i64,
     /// The instants to try in each local day, in order, as seconds of that day.
     instants: Vec<i64>,

@@ -136,8 +136,38 @@ proptest! {
             prop_assert_eq!(exact.sample(0), None);
             return Ok(());
         };
-        prop_assert_eq!(exact.sample(0).is_some(), first.is_none());
+        for reach in [exact.widest * 3 / 2, exact.widest * 3, exact.total] {
+            match exact.try_patterns(0, reach) {
+                Some(Sample::Good) => prop_assert_eq!(first, None),
+                Some(Sample::Bad) => prop_assert_ne!(first, None),
+                // then the whole sweep decides
+                Some(Sample::Beyond) | None => {}
+            }
+        }
+        if exact.sample(0).is_some() {
+            prop_assert_eq!(first, None);
+        }
     }
+}
+
+#[test]
+fn times_put_off_to_another_year_are_left_to_the_sweep() {
+    // a month of at most 29 days begins in February alone, which is up to a year away
+    let february = [
+        (Constraint::floor("A", "", "", Period::months(1)), (0, 1, 2)),
+        (
+            Constraint::ceiling("A", "", "", Period::days(29)),
+            (1, 1, 2),
+        ),
+        (Constraint::floor("A", "", "", Period::months(1)), (2, 0, 1)),
+    ];
+    let exact = exact(&february, &elapsed());
+    assert_eq!(exact.try_patterns(0, exact.total), Some(Sample::Beyond));
+    assert_eq!(exact.sample(0), None);
+    assert!(matches!(exact.sweep(0, 0), Sweep::Days { first: None, .. }));
+    // as far as that, patterns tell it
+    let year = exact.total + 366 * DAY;
+    assert_eq!(exact.try_patterns(0, year), Some(Sample::Good));
 }
 
 #[test]

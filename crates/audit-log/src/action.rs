@@ -139,7 +139,7 @@ pub const fn settings(action: Action) -> Option<Settings> {
         }
         Action::ChangeRecorded => change(None, &[Op::Update]),
         Action::ChangeUnattributed => change(None, &[]),
-        Action::DatabaseDeleted => life(Effect::DatabaseDeleted),
+        Action::ContractTerminated | Action::DatabaseDeleted => life(Effect::DatabaseDeleted),
         Action::DatabaseRestored => life(Effect::DatabaseLive),
         Action::DatabasePurged => life(Effect::DatabasePurged),
         Action::HoldPlaced => life(Effect::Held),

@@ -4,8 +4,7 @@
 use audit_log::action::{Class, Effect, Op, settings};
 use covenant_core::Action;
 
-const UNKNOWN: [&str; 21] = [
-    "contract.terminated",
+const UNKNOWN: [&str; 20] = [
     "erasure.requested",
     "erasure.applied",
     "erasure.completed",
@@ -43,6 +42,7 @@ fn the_ledger_and_the_change_log_follow_these_actions() {
         (Action::RecordRestored, Effect::Live),
         (Action::RecordManualPurge, Effect::Purged),
         (Action::RecordPurged, Effect::Purged),
+        (Action::ContractTerminated, Effect::DatabaseDeleted),
         (Action::DatabaseDeleted, Effect::DatabaseDeleted),
         (Action::DatabaseRestored, Effect::DatabaseLive),
         (Action::DatabasePurged, Effect::DatabasePurged),

@@ -113,7 +113,13 @@ impl DatabaseState {
             (Self::Active | Self::Expired | Self::Locked, Action::DatabaseDeleted) => {
                 Ok(Self::Deleted)
             }
-            (Self::Deleted, Action::DatabasePurged) => Ok(Self::Purged),
+            // clause
+            (
+                Self::Active | Self::Expired | Self::Locked | Self::Deleted,
+                Action::ContractTerminated,
+            ) => Ok(Self::Deleted),
+            (Self::Purged, Action::ContractTerminated)
+            | (Self::Deleted, Action::DatabasePurged) => Ok(Self::Purged),
             (Self::Deleted | Self::Purged, Action::DatabaseRestored) => Ok(Self::Active),
             _ => Err(Forbidden {
                 state: self.name(),
@@ -168,6 +174,11 @@ mod tests {
             (Expired, Action::DatabaseDeleted, Deleted),
             (Locked, Action::DatabaseDeleted, Deleted),
             (Active, Action::DatabaseDeleted, Deleted),
+            (Active, Action::ContractTerminated, Deleted),
+            (Expired, Action::ContractTerminated, Deleted),
+            (Locked, Action::ContractTerminated, Deleted),
+            (Deleted, Action::ContractTerminated, Deleted),
+            (Purged, Action::ContractTerminated, Purged),
             (Deleted, Action::DatabasePurged, Purged),
             (Deleted, Action::DatabaseRestored, Active),
             (Purged, Action::DatabaseRestored, Active),

@@ -108,6 +108,8 @@ actions! {
     DatabaseResume = "database.resume", None;
     /// Delete the database.
     DatabaseDelete = "database.delete", None;
+    /// End the contract: the database is deleted, and all of the tenant goes.
+    DatabaseTerminate = "database.terminate", None;
     /// Bring a deleted database back.
     DatabaseRestore = "database.restore", None;
     /// Adopt a restored store for a database in use.

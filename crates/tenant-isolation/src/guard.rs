@@ -358,6 +358,7 @@ impl Guard {
             RegistryChange::Lock => Action::DatabaseLocked,
             RegistryChange::Resume => Action::SubscriptionStarted,
             RegistryChange::Delete => Action::DatabaseDeleted,
+            RegistryChange::Terminate => Action::ContractTerminated,
             RegistryChange::Purge => Action::DatabasePurged,
             RegistryChange::Restore | RegistryChange::Repoint => Action::DatabaseRestored,
             // The event of the decision names member and role.

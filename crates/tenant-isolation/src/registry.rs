@@ -159,6 +159,8 @@ pub enum RegistryChange {
     Resume,
     /// Delete the database: from the commit on, nobody gets in.
     Delete,
+    /// The contract has ended: from the commit on, nobody gets in, and all of the tenant goes.
+    Terminate,
     /// State that the bytes have left the live stores.
     Purge,
     /// Bring it back: the store of the next generation is in place.
@@ -197,6 +199,7 @@ impl RegistryChange {
             Self::Lock => AccessAction::DatabaseLock,
             Self::Resume => AccessAction::DatabaseResume,
             Self::Delete => AccessAction::DatabaseDelete,
+            Self::Terminate => AccessAction::DatabaseTerminate,
             Self::Purge => AccessAction::DatabasePurge,
             Self::Restore => AccessAction::DatabaseRestore,
             Self::Repoint => AccessAction::DatabaseRepoint,
@@ -234,6 +237,7 @@ impl RegistryChange {
             Self::Lock => known.after(Transition::Lock)?,
             Self::Resume => known.after(Transition::Resume)?,
             Self::Delete => known.after(Transition::Delete)?,
+            Self::Terminate => known.after(Transition::Terminate)?,
             Self::Purge => known.after(Transition::Purge)?,
             Self::Restore => known.after(Transition::Restore)?,
             Self::Repoint => TenantRecord {

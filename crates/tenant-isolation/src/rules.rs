@@ -136,6 +136,7 @@ const fn in_active(principal: Principal, action: AccessAction) -> Granted {
             | AccessAction::StoreRestore
             | AccessAction::DatabaseExpire
             | AccessAction::DatabaseDelete
+            | AccessAction::DatabaseTerminate
             | AccessAction::DatabaseRepoint
             | AccessAction::MemberSet,
         ) => Granted::Yes,
@@ -164,7 +165,8 @@ const fn in_locked_or_trial(
 ) -> Granted {
     // clause: P-47
     match (principal, action) {
-        (Principal::Member { .. }, AccessAction::DatabaseDelete)
+        (_, AccessAction::DatabaseTerminate)
+        | (Principal::Member { .. }, AccessAction::DatabaseDelete)
         | (
             Principal::Service { .. },
             AccessAction::StoreSweep
@@ -181,7 +183,8 @@ const fn in_locked_or_trial(
 /// Backups go on until the purge; its users see nothing of it any more, but may order it back.
 const fn in_deleted(principal: Principal, action: AccessAction) -> Granted {
     match (principal, action) {
-        (Principal::Member { .. }, AccessAction::DatabaseRestore)
+        (_, AccessAction::DatabaseTerminate)
+        | (Principal::Member { .. }, AccessAction::DatabaseRestore)
         | (
             Principal::Service { .. },
             AccessAction::StoreBackup
@@ -196,7 +199,8 @@ const fn in_deleted(principal: Principal, action: AccessAction) -> Granted {
 
 const fn in_purged(principal: Principal, action: AccessAction) -> Granted {
     match (principal, action) {
-        (Principal::Member { .. }, AccessAction::DatabaseRestore)
+        (_, AccessAction::DatabaseTerminate)
+        | (Principal::Member { .. }, AccessAction::DatabaseRestore)
         | (Principal::Service { .. }, AccessAction::StoreRestore | AccessAction::DatabaseRestore) => {
             Granted::Yes
         }
@@ -227,6 +231,7 @@ const fn role_has(role: Role, action: AccessAction) -> Granted {
         // clause: P-53
         AccessAction::RecordPurge
         | AccessAction::DatabaseDelete
+        | AccessAction::DatabaseTerminate
         | AccessAction::DatabaseRestore
         | AccessAction::MemberSet => match role {
             Role::Admin => Granted::Yes,
@@ -258,7 +263,8 @@ const fn service_has(kind: ServiceKind, action: AccessAction) -> Granted {
             ServiceKind::Billing,
             AccessAction::DatabaseCreate
             | AccessAction::DatabaseExpire
-            | AccessAction::DatabaseResume,
+            | AccessAction::DatabaseResume
+            | AccessAction::DatabaseTerminate,
         )
         | (ServiceKind::Backup, AccessAction::StoreBackup)
         | (

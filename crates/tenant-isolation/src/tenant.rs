@@ -55,13 +55,19 @@ impl TenantState {
     /// The state after a transition.
     ///
     /// # Errors
-    /// [`IllegalTransition`] for every pair that is not in the table, the same state included.
+    /// [`IllegalTransition`] for every pair that is not in the table, the same state included; only
+    /// a contract may end when its database is deleted or purged already.
     pub const fn after(self, transition: Transition) -> Result<Self, IllegalTransition> {
         match (self, transition) {
             (Self::Active, Transition::Expire) => Ok(Self::Expired),
             (Self::Expired, Transition::Lock) => Ok(Self::Locked),
             (Self::Expired | Self::Locked, Transition::Resume) => Ok(Self::Active),
             (Self::Active | Self::Expired | Self::Locked, Transition::Delete) => Ok(Self::Deleted),
+            (
+                Self::Active | Self::Expired | Self::Locked | Self::Deleted,
+                Transition::Terminate,
+            ) => Ok(Self::Deleted),
+            (Self::Purged, Transition::Terminate) => Ok(Self::Purged),
             (Self::Deleted, Transition::Purge) => Ok(Self::Purged),
             (Self::Deleted | Self::Purged, Transition::Restore) => Ok(Self::Active),
             _ => Err(IllegalTransition {
@@ -84,6 +90,9 @@ pub enum Transition {
     Resume,
     /// `active`, `expired` or `locked` to `deleted`: gone at the next read.
     Delete,
+    /// To `deleted` from every state before it: the contract has ended. What is deleted or purged
+    /// already stays so.
+    Terminate,
     /// `deleted` to `purged`: the bytes have left the live stores.
     Purge,
     /// `deleted` or `purged` to `active`: the same tenant, the next generation of its store.
@@ -92,11 +101,12 @@ pub enum Transition {
 
 impl Transition {
     /// Every transition.
-    pub const ALL: [Self; 6] = [
+    pub const ALL: [Self; 7] = [
         Self::Expire,
         Self::Lock,
         Self::Resume,
         Self::Delete,
+        Self::Terminate,
         Self::Purge,
         Self::Restore,
     ];
@@ -109,6 +119,7 @@ impl Transition {
             Self::Lock => "lock",
             Self::Resume => "resume",
             Self::Delete => "delete",
+            Self::Terminate => "terminate",
             Self::Purge => "purge",
             Self::Restore => "restore",
         }
@@ -118,7 +129,12 @@ impl Transition {
     #[must_use]
     pub const fn generations(self) -> u64 {
         match self {
-            Self::Expire | Self::Lock | Self::Resume | Self::Delete | Self::Purge => 0,
+            Self::Expire
+            | Self::Lock
+            | Self::Resume
+            | Self::Delete
+            | Self::Terminate
+            | Self::Purge => 0,
             Self::Restore => 1,
         }
     }

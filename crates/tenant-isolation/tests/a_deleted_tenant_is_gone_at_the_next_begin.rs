@@ -128,6 +128,33 @@ async fn backups_go_on_until_the_purge_and_a_restore_brings_it_back() -> Result<
 }
 
 #[tokio::test]
+async fn a_contract_ends_in_every_state_and_nobody_gets_in() -> Result<(), SuiteError> {
+    let folder = tempfile::tempdir()?;
+    let at = Deployment::create(folder.path(), Backing::Sql).await?;
+    at.create_tenant(1, "us-chicago").await?;
+    let read = Deployment::request(1, AccessAction::RecordRead);
+    let here = at.guard.enter::<Read>(read.clone()).await?;
+    let act = |kind, change| {
+        let (caller, tenant) = (Caller::service(kind), Deployment::tenant(1));
+        at.guard.act(caller, tenant, change, Attached::default())
+    };
+    let purging = act(ServiceKind::Retention, RegistryChange::Terminate).await;
+    assert!(matches!(purging, Err(EnterError::Denied { .. })));
+    for _ in 0..2 {
+        let ended = act(ServiceKind::Billing, RegistryChange::Terminate).await?;
+        assert_eq!(ended.record.state, TenantState::Deleted);
+    }
+    let begun = here.begin(&at.store).await;
+    assert!(matches!(begun, Err(BeginError::Revoked)));
+    let denied = at.guard.enter::<Read>(read).await;
+    assert!(matches!(denied, Err(EnterError::Denied { .. })));
+    act(ServiceKind::Purge, RegistryChange::Purge).await?;
+    let ended = act(ServiceKind::Billing, RegistryChange::Terminate).await?;
+    assert_eq!(ended.record.state, TenantState::Purged);
+    Ok(())
+}
+
+#[tokio::test]
 async fn an_open_transaction_ends_when_its_last_look_is_old() -> Result<(), SuiteError> {
     let folder = tempfile::tempdir()?;
     let at = Deployment::create(folder.path(), Backing::Memory).await?;

@@ -217,7 +217,7 @@ async fn folds_the_ledger(rig: &dyn Rig, tenant: TenantId) -> Suite {
         (Action::RecordDeleted, 2),
         (Action::RecordPurged, 2),
         (Action::RecordRestored, 2),
-        (Action::DatabaseDeleted, 9),
+        (Action::ContractTerminated, 9),
         (Action::RecordDeleted, 3),
     ];
     let mut heads = vec![TreeHead::empty()];

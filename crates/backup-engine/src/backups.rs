@@ -65,7 +65,8 @@ pub struct CheckReport {
 /// `snapshots` lists is committed, and the next run tells of it first. `head` was read from the tenant's audit log before the call. `restore` gives back every byte of
 /// the source at the consistent point, into an empty folder that stays shut until the erasures since
 /// have been replayed; from the vault's last instant on it refuses. `expire` removes what is left of
-/// a vault that is past its day, refuses any other, and may be repeated.
+/// a vault that is past its day, refuses any other, and may be repeated. `end` does the same for a
+/// vault before its day, as soon as no snapshot in it must be restorable any more, and only then.
 ///
 /// # Errors
 /// [`BackupError`].
@@ -99,6 +100,12 @@ pub trait Backups: std::fmt::Debug + Send + Sync {
     ) -> BoxFuture<'a, Result<Quarantined, BackupError>>;
     /// Removes what is left of a dead vault.
     fn expire<'a>(
+        &'a self,
+        domain: &'a Domain,
+        epoch: Epoch,
+    ) -> BoxFuture<'a, Result<Expired, BackupError>>;
+    /// Removes a vault before its day, on an order that ends all of its tenant.
+    fn end<'a>(
         &'a self,
         domain: &'a Domain,
         epoch: Epoch,

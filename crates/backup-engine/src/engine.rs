@@ -175,6 +175,14 @@ impl Backups for Engine {
         Box::pin(self.remove(domain, epoch))
     }
 
+    fn end<'a>(
+        &'a self,
+        domain: &'a Domain,
+        epoch: Epoch,
+    ) -> BoxFuture<'a, Result<Expired, BackupError>> {
+        Box::pin(self.remove_early(domain, epoch))
+    }
+
     fn check<'a>(&'a self, domain: &'a Domain) -> BoxFuture<'a, Result<CheckReport, BackupError>> {
         Box::pin(self.open_all(domain))
     }

@@ -10,7 +10,8 @@
 //!
 //! To back up use [`Engine`] and a [`Source`]; to decide when, [`Schedule`]; to restore,
 //! [`Backups::restore`], then [`Quarantined::replay`] through a [`Gate`], then [`Replayed::release`];
-//! to let an epoch die, destroy its key, then [`Backups::expire`].
+//! to let an epoch die, destroy its key, then [`Backups::expire`], or
+//! [`Backups::end`] before its day, where nothing is owed any more.
 //!
 //! ```
 //! use backup_engine::{BackupPolicy, Cadence, Keeping};

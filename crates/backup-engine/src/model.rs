@@ -54,6 +54,16 @@ impl MemoryBackups {
         found
     }
 
+    fn remove(&self, domain: &Domain, epoch: Epoch) -> Expired {
+        let mut all = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
+        let before = all.len();
+        all.retain(|(d, _), kept| d != domain || kept.snapshot.epoch != epoch);
+        let gone = before.saturating_sub(all.len());
+        Expired {
+            objects: u64::try_from(gone).unwrap_or(u64::MAX),
+        }
+    }
+
     async fn copy(source: &mut dyn Source) -> Result<BTreeMap<String, Vec<u8>>, SourceError> {
         let mut files = BTreeMap::new();
         for file in source.begin().await? {
@@ -186,13 +196,25 @@ impl Backups for MemoryBackups {
             if self.clock.now() < destroy_at {
                 return Err(BackupError::NotDue { epoch, destroy_at });
             }
-            let mut all = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
-            let before = all.len();
-            all.retain(|(d, _), kept| d != domain || kept.snapshot.epoch != epoch);
-            let gone = before.saturating_sub(all.len());
-            Ok(Expired {
-                objects: u64::try_from(gone).unwrap_or(u64::MAX),
-            })
+            Ok(self.remove(domain, epoch))
+        })
+    }
+
+    fn end<'a>(
+        &'a self,
+        domain: &'a Domain,
+        epoch: Epoch,
+    ) -> BoxFuture<'a, Result<Expired, BackupError>> {
+        Box::pin(async move {
+            let kept = self.of(domain).into_iter();
+            let of_epoch = kept.filter(|kept| kept.snapshot.epoch == epoch);
+            if let Some(last) = of_epoch.map(|kept| kept.snapshot.completed).max() {
+                let destroy_at = self.policy.keep_until(last)?;
+                if self.clock.now() < destroy_at {
+                    return Err(BackupError::NotDue { epoch, destroy_at });
+                }
+            }
+            Ok(self.remove(domain, epoch))
         })
     }
 

@@ -225,9 +225,7 @@ impl Engine {
         }
     }
 
-    /// Removes what is left of a dead vault: snapshots first, its record last, so that a crash
-    /// leaves an unreadable rest that the next sweep finds. Told before the record goes: as long as
-    /// it is there, a later sweep tells again.
+    /// Removes what is left of a dead vault.
     pub(super) async fn remove(
         &self,
         domain: &Domain,
@@ -238,6 +236,33 @@ impl Engine {
         if self.parts.clock.now() < destroy_at {
             return Err(BackupError::NotDue { epoch, destroy_at });
         }
+        self.clear(domain, epoch).await
+    }
+
+    /// Removes a vault before its day: not while a snapshot in it is owed to anybody.
+    pub(super) async fn remove_early(
+        &self,
+        domain: &Domain,
+        epoch: Epoch,
+    ) -> Result<Expired, BackupError> {
+        let stored = self.stored(domain).await?;
+        let of_epoch = stored.iter().filter(|(known, _)| known.epoch == epoch);
+        let last = of_epoch.map(|(known, _)| known.completed).max();
+        if let Some(last) = last {
+            // clause: P-18, R-23
+            let destroy_at = self.parts.policy.keep_until(last)?;
+            if self.parts.clock.now() < destroy_at {
+                return Err(BackupError::NotDue { epoch, destroy_at });
+            }
+        }
+        // clause: Q-23
+        self.clear(domain, epoch).await
+    }
+
+    /// Removes a vault: snapshots first, its record last, so that a crash leaves an unreadable rest
+    /// that the next sweep finds. Told before the record goes: as long as it is there, a later sweep
+    /// tells again.
+    async fn clear(&self, domain: &Domain, epoch: Epoch) -> Result<Expired, BackupError> {
         let name = self.name_of(domain);
         let all = self.parts.depot.list(&name.vault_prefix(epoch)).await?;
         if all.is_empty() {

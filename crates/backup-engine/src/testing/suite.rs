@@ -183,6 +183,13 @@ pub async fn backups_suite(
         when(|| matches!(early, Err(BackupError::NotDue { .. }))),
         "a living vault stays",
     )?;
+    let nothing = done(backups.end(&other, first.epoch).await, "end another's")?;
+    ensure(
+        when(|| nothing.objects == 0),
+        "a domain without a vault has nothing to end",
+    )?;
+    let still = done(backups.snapshots(&mine).await, "snapshots")?;
+    ensure(when(|| still.len() == 2), "and no other domain loses any")?;
     clock.advance_to(first.destroy_at - Duration::seconds(1));
     let last = done(
         backups.restore(&mine, first.id, folder).await,

@@ -69,6 +69,15 @@ macro_rules! pass_on {
             self.sound().expire(domain, epoch)
         }
     };
+    (@ end) => {
+        fn end<'a>(
+            &'a self,
+            domain: &'a Domain,
+            epoch: Epoch,
+        ) -> BoxFuture<'a, Result<Expired, BackupError>> {
+            self.sound().end(domain, epoch)
+        }
+    };
     (@ check) => {
         fn check<'a>(
             &'a self,
@@ -127,7 +136,7 @@ impl Backups for LeavesCopy {
         })
     }
 
-    pass_on!(snapshots, items, restore, expire, check);
+    pass_on!(snapshots, items, restore, expire, end, check);
 }
 
 /// Counts a run that failed as done.
@@ -207,7 +216,7 @@ impl Backups for Optimist {
         })
     }
 
-    pass_on!(items, restore, expire, check);
+    pass_on!(items, restore, expire, end, check);
 }
 
 /// One root for all vaults: the first one's.
@@ -332,5 +341,5 @@ impl Backups for NeverExpires {
         Box::pin(async { Ok(Expired { objects: 0 }) })
     }
 
-    pass_on!(run, snapshots, items, restore, check);
+    pass_on!(run, snapshots, items, restore, end, check);
 }

@@ -21,6 +21,7 @@ pub const KEY_LEN_BYTES_MAX: usize = 512;
 
 const PUT: &str = include_str!("../sql/put_due.sql");
 const READ: &str = include_str!("../sql/read_due.sql");
+const FIND: &str = include_str!("../sql/find_due.sql");
 const DELETE: &str = include_str!("../sql/delete_due.sql");
 const CANCEL: &str = include_str!("../sql/cancel_due.sql");
 const CLEAR: &str = include_str!("../sql/clear_due.sql");
@@ -87,6 +88,18 @@ pub async fn done(tx: &mut Tx, due: &Due) -> Result<(), DbError> {
     tx.execute(DELETE, due.args()?.bind(due.due_at))
         .await
         .map(drop)
+}
+
+/// All rows of this tenant and kind, the oldest first.
+///
+/// # Errors
+/// [`DbError`].
+pub async fn find(tx: &mut Tx, tenant: TenantId, kind: &str) -> Result<Vec<Due>, DbError> {
+    tx.rows(FIND, Args::new().bind(tenant).bind(kind))
+        .await?
+        .iter()
+        .map(read)
+        .collect()
 }
 
 /// Takes the row of this tenant, kind and key off the queue, whatever its instant.

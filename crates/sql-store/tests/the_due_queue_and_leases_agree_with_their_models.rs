@@ -108,6 +108,15 @@ async fn queue_agrees(steps: Vec<OnQueue>) -> Result<(), Failure> {
                 model.remove(&key);
             }
             OnQueue::Replace(tenant, kind, rows) => {
+                let one = due((tenant, kind, 0), 0);
+                let found = due::find(&mut tx, one.tenant, &one.kind).await?;
+                let mut expected: Vec<Due> = model
+                    .iter()
+                    .filter(|((t, k, _), _)| (*t, *k) == (tenant, kind))
+                    .map(|(k, s)| due(*k, *s))
+                    .collect();
+                expected.sort();
+                assert_eq!(found, expected);
                 let new: Vec<_> = rows
                     .iter()
                     .map(|(secs, key)| (at(*secs), vec![*key]))

@@ -201,8 +201,8 @@ impl Covenant {
                 .destroy_at(parts.profile.backup.epoch_at(now))?,
         };
         match parts.keys.plan_tenant(tenant, roots_end).await {
-            // An earlier try planned them, and plans do not move.
-            Ok(()) | Err(KeyError::Planned { .. }) => Ok(true),
+            // An earlier try or the end of the contract planned them, and plans do not move.
+            Ok(()) | Err(KeyError::Planned { .. } | KeyError::State(_)) => Ok(true),
             Err(error) => Err(error.into()),
         }
     }
@@ -215,7 +215,8 @@ impl Covenant {
         self.permit_all(tenant, &holds, now)?;
         self.sequence().await?;
         let file = parts.layout.tenant_file(&parts.region, tenant);
-        if file.exists() {
+        // After the end of the contract nothing is owed that a last backup would hold.
+        if file.exists() && self.ending(tenant).await?.is_none() {
             self.back_up(tenant).await?;
             self.sequence().await?;
         }

@@ -80,7 +80,7 @@ pub enum Error {
     Revoked,
     /// The tenant's database was purged and its keys end on a planned day: a backup of it can be
     /// restored beside, and not in its place.
-    #[error("the keys of the purged tenant end on a planned day: restore beside it")]
+    #[error("the keys of the tenant end on a planned day: restore beside it")]
     KeysEnd,
     /// No such record, or none that this operation can be applied to.
     #[error("no such record")]

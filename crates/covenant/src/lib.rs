@@ -13,7 +13,7 @@
 //! done call [`Covenant::sweep`] whenever [`Covenant::next_due`] says; to give a backup back use
 //! [`Covenant::restore_beside`] or [`Covenant::restore_in_place`]; to keep what would be deleted use
 //! [`Covenant::place_hold`]; after a look at a clock that was
-//! in doubt, [`Covenant::confirm_clock`].
+//! in doubt, [`Covenant::confirm_clock`]; when a contract ends, [`Covenant::end_contract`].
 //!
 //! # Features
 //! - `sqlite` (default): the assembly on SQLite files and local directories below one folder.
@@ -65,6 +65,8 @@ mod rules;
 mod stores;
 #[cfg(feature = "sqlite")]
 mod sweep;
+#[cfg(feature = "sqlite")]
+mod termination;
 #[cfg(feature = "sqlite")]
 mod trusted_time;
 

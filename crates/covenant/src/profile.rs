@@ -53,6 +53,8 @@ pub struct Profile {
     pub rules: RuleSet,
     /// The store of the rules in which records and databases lie first.
     pub rows: String,
+    /// The store of the rules in which backups lie; `None` where the document declares none.
+    pub backups: Option<String>,
     /// The rule that keeps a record in the bin.
     pub bin_floor: String,
     /// When backups are taken and when they die.
@@ -151,6 +153,7 @@ impl Profile {
             reading,
             rules,
             rows,
+            backups: backup_store(document).map(|store| store.id.to_string()),
             bin_floor,
             backup,
             backup_floor: backup_floor(document),
@@ -166,8 +169,7 @@ impl Profile {
 fn too_early(document: &Document) -> ProfileError {
     let completed = Action::BackupCompleted;
     let ceiling = find(document, Modality::Exact, completed, Action::BackupPurged);
-    let epochs = document.stores().iter();
-    let store = epochs.clone().find(|store| store.kind == StoreKind::Epoch);
+    let store = backup_store(document);
     let dies = ceiling
         .map(|(clause, _)| clause.id.to_string())
         .or_else(|| store.map(|store| store.id.to_string()));
@@ -206,6 +208,12 @@ fn floor_name(document: &Document) -> String {
     floor.map_or_else(|| document.id().to_string(), |clause| clause.to_string())
 }
 
+/// The first store of epochs.
+fn backup_store(document: &Document) -> Option<&policy_document::Store> {
+    let mut stores = document.stores().iter();
+    stores.find(|store| store.kind == StoreKind::Epoch)
+}
+
 fn first_day() -> time::Date {
     time::Date::from_ordinal_date(2000, 1).unwrap_or(time::Date::MIN)
 }
@@ -218,10 +226,7 @@ fn backup(
 ) -> Result<BackupPolicy, ProfileError> {
     let not_a_span = || ProfileError::NotASpan(document.id().to_string());
     let span = |period: Period| fixed(period).ok_or_else(not_a_span);
-    let store = document
-        .stores()
-        .iter()
-        .find(|store| store.kind == StoreKind::Epoch);
+    let store = backup_store(document);
     let every = document.clauses().iter().find_map(|clause| {
         let bound = clause.bound.as_ref()?;
         let every = clause.modality == Some(Modality::Every);

@@ -36,7 +36,8 @@ impl Covenant {
     ///
     /// # Errors
     /// [`Error::Denied`]; [`Error::Backup`] for a backup past its day; [`Error::Shut`] when the log
-    /// is behind a known head; [`Error::KeysEnd`] for a purged tenant: nothing was changed then.
+    /// is behind a known head; [`Error::KeysEnd`] for a purged tenant, and for one
+    /// whose contract has ended: nothing was changed then.
     /// Any other error may leave the restore begun, and the next sweep finishes it.
     // clause: P-14, R-20
     pub async fn restore_in_place(
@@ -92,6 +93,14 @@ impl Covenant {
         let allowed = rules.decide(&request, &facts).effect() == Effect::Allow;
         match facts.record {
             Some(record) if allowed && record.state == TenantState::Purged => Err(Error::KeysEnd),
+            // Its contract has ended: what was brought back would end with its keys.
+            Some(record)
+                if allowed
+                    && record.state == TenantState::Deleted
+                    && self.roots_end(tenant).await?.is_some() =>
+            {
+                Err(Error::KeysEnd)
+            }
             Some(record) if allowed => Ok(record),
             _ => {
                 // Denied on record: nobody who is denied the order is let in for the restore.

@@ -235,19 +235,35 @@ impl<'d> Bridge<'d> {
         if classes.is_empty() || stores.is_empty() {
             return;
         }
-        self.rules.push(RuleSpec {
-            id: format!(
-                "{}-until-{}",
-                clause.id.to_string().to_lowercase(),
-                event.name()
-            ),
+        let id = format!(
+            "{}-until-{}",
+            clause.id.to_string().to_lowercase(),
+            event.name()
+        );
+        let rule = RuleSpec {
             clause: Some(clause.id.to_string()),
-            classes,
             stores,
             bound: Kind::Until,
             until: Some(event.name().to_owned()),
-            waived_by: names(&waived),
             ..RuleSpec::default()
+        };
+        // A whole database that the document does not speak of is all of these at once: it stays as
+        // long as they do, unless its administrator deletes it.
+        if !self.declared.contains(CLASS_DATABASE) && event != Action::DatabaseDeleted {
+            let mut waived = waived.clone();
+            waived.insert(Action::DatabaseDeleted);
+            self.rules.push(RuleSpec {
+                id: format!("{id}-{CLASS_DATABASE}"),
+                classes: vec![CLASS_DATABASE.to_owned()],
+                waived_by: names(&waived),
+                ..rule.clone()
+            });
+        }
+        self.rules.push(RuleSpec {
+            id,
+            classes,
+            waived_by: names(&waived),
+            ..rule
         });
     }
 

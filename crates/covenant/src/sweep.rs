@@ -18,6 +18,7 @@ use crate::control;
 use crate::error::Error;
 use crate::hold::CLASS_BACKUP;
 use crate::pending::Pending;
+use crate::termination::Ending;
 
 /// What falls due.
 pub(crate) mod kind {
@@ -31,6 +32,8 @@ pub(crate) mod kind {
     pub(crate) const EXPIRED: &str = "expired";
     /// The lock of a database that is expired and kept until it is deleted.
     pub(crate) const LOCK: &str = "lock";
+    /// The end of a contract: of a tenant's keys, backups and database.
+    pub(crate) const CONTRACT: &str = "contract";
     /// The death of a backup epoch.
     pub(crate) const EPOCH: &str = "epoch";
     /// A tenant's store that is being made.
@@ -249,7 +252,9 @@ impl Covenant {
         let add = |count: &mut u64, by: u64| *count = count.saturating_add(by);
         match due.kind.as_str() {
             kind::BACKUP => {
-                if self.state(due.tenant).await?.is_some_and(is_backed_up) {
+                let backed_up = self.state(due.tenant).await?.is_some_and(is_backed_up);
+                // What would be kept of a tenant whose contract has ended is gone with the rest.
+                if backed_up && self.ending(due.tenant).await?.is_none() {
                     self.back_up(due.tenant).await?;
                     add(&mut swept.backups, 1);
                     let next = self.backup_due(due.tenant).await?;
@@ -266,6 +271,22 @@ impl Covenant {
             }
             kind::DATABASE => match self.purge_database(due.tenant, now).await {
                 Ok(purged) => add(&mut swept.databases, u64::from(purged)),
+                Err(Error::Hold(HoldError::Held(holds))) => {
+                    let item = ItemId::from(due.tenant.as_uuid());
+                    return self.put_off(due, "database", &item, &holds, now).await;
+                }
+                Err(error) => return Err(error),
+            },
+            kind::CONTRACT => match self.end_tenant(due, now).await {
+                Ok(Ending::Gone) => add(&mut swept.databases, 1),
+                Ok(Ending::Restored) => {}
+                Ok(Ending::At(due_at)) => {
+                    let later = Due {
+                        due_at,
+                        ..due.clone()
+                    };
+                    return self.put_due(&later).await;
+                }
                 Err(Error::Hold(HoldError::Held(holds))) => {
                     let item = ItemId::from(due.tenant.as_uuid());
                     return self.put_off(due, "database", &item, &holds, now).await;
@@ -432,7 +453,7 @@ impl Covenant {
         Ok(tx.commit().await?)
     }
 
-    async fn control(&self, mode: Mode) -> Result<Tx, Error> {
+    pub(crate) async fn control(&self, mode: Mode) -> Result<Tx, Error> {
         let tag = TxTag {
             txn: self.mint()?,
             tenant: None,

@@ -14,8 +14,9 @@ use super::HoldTables;
 use crate::stores::Layout;
 
 /// Asks a tenant's holds before another guard is asked: for roots of a tenant and of its data
-/// subjects, which content hangs on. Roots of vaults and the KEKs of epochs, which die for all
-/// tenants at once, are the other guard's: what is held stays in the live store.
+/// subjects, which content hangs on, and for every KEK that a tenant has for itself. Roots of vaults
+/// and the KEKs of epochs that tenants share, which die for all of them at once, are the other
+/// guard's: what is held stays in the live store.
 ///
 /// The tenant's file is read beside every scope, since no access decision is recorded about keys
 /// that die; a tenant whose file is gone has no holds.
@@ -118,8 +119,13 @@ impl DestructionGuard for HeldKeys {
         at: UtcDateTime,
     ) -> BoxFuture<'a, Result<Verdict, GuardError>> {
         Box::pin(async move {
-            if let KeyKind::Root(owner, _) = kind
-                && let Some(held) = self.held(owner, at).await?
+            let owner = match kind {
+                KeyKind::Root(owner, _) => Some(*owner),
+                // it takes everything of the tenant along
+                KeyKind::Kek(group) => group.tenant().map(Owner::Tenant),
+            };
+            if let Some(owner) = owner
+                && let Some(held) = self.held(&owner, at).await?
             {
                 return Ok(held);
             }

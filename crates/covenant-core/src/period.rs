@@ -11,11 +11,12 @@
 use std::fmt;
 use std::str::FromStr;
 
-use time::{Date, Duration, PrimitiveDateTime, Time, UtcDateTime};
+use time::UtcDateTime;
 
 use crate::{LogSafe, Zone};
 
 mod bounds;
+mod resolve;
 mod text;
 
 pub use bounds::Bounds;
@@ -216,116 +217,6 @@ impl Period {
             None
         }
     }
-
-    /// Where the period leads from the anchor, over every admissible reading.
-    ///
-    /// # Errors
-    /// [`PeriodError::OutOfRange`] when any reading ends outside the calendar.
-    // clause: P-18, P-52, P-57, P-59, R-23
-    pub fn resolve(&self, anchor: UtcDateTime, reading: &Reading) -> Result<Window, PeriodError> {
-        if let Some(secs) = self.as_secs() {
-            return Ok(Window::at(later(anchor, secs)?));
-        }
-        let mut all: Option<Window> = None;
-        for zone in &reading.zones {
-            let day = self.day_after_months(anchor, zone, &reading.days)?;
-            for days in &reading.days {
-                let one = self.end(anchor, zone, *days, reading.months, day)?;
-                all = Some(all.map_or(one, |window| window.union(one)));
-            }
-        }
-        all.ok_or(PeriodError::EmptyReading)
-    }
-
-    /// Where the period leads from the anchor under one reading: months first, then days, then
-    /// seconds, each added once. The window is wider than an instant only where the local time that
-    /// the months or the day rule lead to does not exist, or exists twice: both offsets count.
-    ///
-    /// # Errors
-    /// [`PeriodError::OutOfRange`] when it ends outside the calendar.
-    pub fn add_exact(
-        &self,
-        anchor: UtcDateTime,
-        zone: &Zone,
-        days: DayRule,
-        months: MonthRule,
-    ) -> Result<Window, PeriodError> {
-        let day = self.day_after_months(anchor, zone, &[days])?;
-        self.end(anchor, zone, days, months, day)
-    }
-
-    /// Where the months alone lead: the same for every day rule. `None` where none of these rules
-    /// asks for it.
-    fn day_after_months(
-        &self,
-        anchor: UtcDateTime,
-        zone: &Zone,
-        rules: &[DayRule],
-    ) -> Result<Option<Landing>, PeriodError> {
-        let ends_a_day = self.days > 0 && rules.contains(&DayRule::EndOfDay);
-        if self.months == 0 && !ends_a_day {
-            return Ok(None);
-        }
-        let local = zone.local(anchor);
-        let (date, fit) = if self.months == 0 {
-            (local.date(), Fit::Same)
-        } else {
-            add_months(local.date(), self.months)?
-        };
-        let time = local.time();
-        Ok(Some(Landing { date, time, fit }))
-    }
-
-    fn end(
-        &self,
-        anchor: UtcDateTime,
-        zone: &Zone,
-        days: DayRule,
-        months: MonthRule,
-        day: Option<Landing>,
-    ) -> Result<Window, PeriodError> {
-        let out_of_range = PeriodError::OutOfRange;
-        let day_secs = u64::from(self.days).saturating_mul(u64::from(DAY_SECS));
-        let (window, secs) = match (days, day) {
-            (DayRule::Elapsed, Some(day)) if self.months > 0 => {
-                let local = day.local(months).ok_or(out_of_range)?;
-                (zone.instants(local).ok_or(out_of_range)?, day_secs)
-            }
-            (DayRule::EndOfDay, Some(day)) => {
-                // the day after the one that ends
-                let days = Duration::days(i64::from(self.days).saturating_add(1));
-                let end = day.date.checked_add(days).ok_or(out_of_range)?;
-                (zone.instants(midnight(end)).ok_or(out_of_range)?, 0)
-            }
-            (DayRule::Elapsed, _) => (Window::at(anchor), day_secs),
-            (DayRule::EndOfDay, None) => (Window::at(anchor), 0),
-        };
-        let secs = secs.saturating_add(self.secs);
-        if window.earliest == window.latest {
-            return Ok(Window::at(later(window.earliest, secs)?));
-        }
-        Ok(Window {
-            earliest: later(window.earliest, secs)?,
-            latest: later(window.latest, secs)?,
-        })
-    }
-}
-
-/// Where months lead, before a rule says what becomes of a month that is too short.
-#[derive(Clone, Copy)]
-struct Landing {
-    date: Date,
-    time: Time,
-    fit: Fit,
-}
-
-impl Landing {
-    fn local(self, rule: MonthRule) -> Option<PrimitiveDateTime> {
-        match (self.fit, rule) {
-            (Fit::Short, MonthRule::ClampEnd) => self.date.next_day().map(midnight),
-            _ => Some(PrimitiveDateTime::new(self.date, self.time)),
-        }
-    }
 }
 
 impl Reading {
@@ -477,50 +368,6 @@ impl FromStr for MonthRule {
     }
 }
 impl LogSafe for MonthRule {}
-
-/// Whether the month that a period leads to has the day of the start.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Fit {
-    Same,
-    Short,
-}
-
-/// The same-numbered day so many months later, or the last day of a month that is too short.
-fn add_months(date: Date, months: u32) -> Result<(Date, Fit), PeriodError> {
-    let out_of_range = PeriodError::OutOfRange;
-    let months = i32::try_from(months).or(Err(out_of_range))?;
-    let index = date
-        .year()
-        .saturating_mul(12)
-        .saturating_add(i32::from(u8::from(date.month())));
-    let index = index.saturating_sub(1).saturating_add(months);
-    let month = u8::try_from(index.rem_euclid(12))
-        .or(Err(out_of_range))?
-        .saturating_add(1);
-    let month = time::Month::try_from(month).or(Err(out_of_range))?;
-    let year = index.div_euclid(12);
-    let (day, fit) = match month.length(year) {
-        length if date.day() > length => (length, Fit::Short),
-        _ => (date.day(), Fit::Same),
-    };
-    Ok((
-        Date::from_calendar_date(year, month, day).or(Err(out_of_range))?,
-        fit,
-    ))
-}
-
-fn later(at: UtcDateTime, secs: u64) -> Result<UtcDateTime, PeriodError> {
-    if secs == 0 {
-        return Ok(at);
-    }
-    let secs = i64::try_from(secs).or(Err(PeriodError::OutOfRange))?;
-    at.checked_add(Duration::seconds(secs))
-        .ok_or(PeriodError::OutOfRange)
-}
-
-const fn midnight(date: Date) -> PrimitiveDateTime {
-    PrimitiveDateTime::new(date, Time::MIDNIGHT)
-}
 
 fn distinct<T: PartialEq>(all: impl IntoIterator<Item = T>) -> Vec<T> {
     let mut seen = Vec::new();

@@ -13,6 +13,8 @@ use crate::LogSafe;
 use crate::period::Window;
 
 #[cfg(feature = "zones")]
+mod changes;
+#[cfg(feature = "zones")]
 mod named;
 
 /// Largest fixed offset in seconds: 18 hours, beyond any zone there ever was.
@@ -73,14 +75,7 @@ impl Zone {
     /// Seconds east of UTC at this instant.
     #[must_use]
     pub fn offset_secs(&self, at: UtcDateTime) -> i32 {
-        match &self.0 {
-            Kind::Fixed(secs) => {
-                let _ = at;
-                *secs
-            }
-            #[cfg(feature = "zones")]
-            Kind::Named(zone) => zone.offset_secs(at),
-        }
+        self.offset_at(at.unix_timestamp())
     }
 
     /// The local date and time at this instant; saturates at the ends of the calendar.
@@ -98,7 +93,7 @@ impl Zone {
     /// `None` outside the calendar.
     #[must_use]
     pub fn instants(&self, local: PrimitiveDateTime) -> Option<Window> {
-        let (one, other) = self.offsets(local);
+        let (one, other) = self.offsets_at(local.assume_utc().unix_timestamp());
         let a = instant(local, one)?;
         if one == other {
             return Some(Window::at(a));
@@ -128,7 +123,10 @@ impl Zone {
         match &self.0 {
             Kind::Fixed(_) => window.earliest,
             #[cfg(feature = "zones")]
-            Kind::Named(zone) => zone.gap_end(local, window).unwrap_or(window.earliest),
+            Kind::Named(zone) => {
+                let local = local.assume_utc().unix_timestamp();
+                zone.gap_end(local, window).unwrap_or(window.earliest)
+            }
         }
     }
 
@@ -169,15 +167,35 @@ impl Zone {
         }
     }
 
-    /// The offsets that may hold at this local time, twice the same where only one does.
-    fn offsets(&self, local: PrimitiveDateTime) -> (i32, i32) {
+    /// Local seconds from 1970-01-01 on at so many of UTC; saturates at the ends of the calendar.
+    pub(crate) fn local_secs(&self, secs: i64) -> i64 {
+        const MIN: i64 = UtcDateTime::MIN.unix_timestamp();
+        const MAX: i64 = UtcDateTime::MAX.unix_timestamp();
+        let offset = i64::from(self.offset_at(secs));
+        secs.saturating_add(offset).clamp(MIN, MAX)
+    }
+
+    /// The offsets that may hold at so many local seconds from 1970-01-01 on, twice the same where
+    /// only one does.
+    pub(crate) fn offsets_at(&self, local_secs: i64) -> (i32, i32) {
         match &self.0 {
             Kind::Fixed(secs) => {
-                let _ = local;
+                let _ = local_secs;
                 (*secs, *secs)
             }
             #[cfg(feature = "zones")]
-            Kind::Named(zone) => zone.offsets(local),
+            Kind::Named(zone) => zone.offsets(local_secs),
+        }
+    }
+
+    fn offset_at(&self, secs: i64) -> i32 {
+        match &self.0 {
+            Kind::Fixed(offset) => {
+                let _ = secs;
+                *offset
+            }
+            #[cfg(feature = "zones")]
+            Kind::Named(zone) => zone.offset_secs(secs),
         }
     }
 }

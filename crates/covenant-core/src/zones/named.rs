@@ -2,59 +2,72 @@
 #![deny(clippy::arithmetic_side_effects)]
 
 use std::hash::{Hash, Hasher};
+use std::sync::{Arc, OnceLock};
 
-use jiff::tz::{AmbiguousOffset, TimeZone, TimeZoneDatabase};
-use jiff::{Timestamp, civil};
-use time::{PrimitiveDateTime, UtcDateTime};
+use jiff::Timestamp;
+use jiff::tz::{AmbiguousOffset, Offset, TimeZone, TimeZoneDatabase};
+use time::UtcDateTime;
 
+use super::changes::Changes;
 use crate::period::Window;
 
 /// A zone of the table.
 #[derive(Clone)]
-pub(super) struct Named(TimeZone);
+pub(super) struct Named(Arc<Known>);
+
+/// What is known of a zone; its changes from the first question on.
+struct Known {
+    zone: TimeZone,
+    changes: OnceLock<Changes>,
+}
 
 impl Named {
     /// The zone of exactly this name.
     pub(super) fn new(name: &str) -> Option<Self> {
         let zone = TimeZoneDatabase::bundled().get(name).ok()?;
         // the table forgives case; a settings file has one spelling
-        (zone.iana_name() == Some(name)).then_some(Self(zone))
+        let exact = zone.iana_name() == Some(name);
+        let changes = OnceLock::new();
+        exact.then(|| Self(Arc::new(Known { zone, changes })))
     }
 
     pub(super) fn name(&self) -> &str {
-        self.0.iana_name().unwrap_or_default()
+        self.0.zone.iana_name().unwrap_or_default()
     }
 
-    pub(super) fn offset_secs(&self, at: UtcDateTime) -> i32 {
-        self.0.to_offset(timestamp(at)).seconds()
+    /// Seconds east so many seconds after 1970-01-01 in UTC.
+    pub(super) fn offset_secs(&self, secs: i64) -> i32 {
+        let known = self.changes().offset(secs);
+        known.unwrap_or_else(|| self.0.zone.to_offset(timestamp(secs)).seconds())
     }
 
-    /// The offsets that may hold at this local time.
-    pub(super) fn offsets(&self, local: PrimitiveDateTime) -> (i32, i32) {
-        match self.ambiguous(local) {
-            None => (0, 0),
-            Some(AmbiguousOffset::Unambiguous { offset }) => (offset.seconds(), offset.seconds()),
-            Some(
-                AmbiguousOffset::Gap { before, after } | AmbiguousOffset::Fold { before, after },
-            ) => (before.seconds(), after.seconds()),
-        }
+    /// The offsets that may hold so many local seconds after 1970-01-01.
+    pub(super) fn offsets(&self, local_secs: i64) -> (i32, i32) {
+        let known = self.changes().offsets(local_secs);
+        known.unwrap_or_else(|| match self.ambiguous(local_secs) {
+            AmbiguousOffset::Unambiguous { offset } => (offset.seconds(), offset.seconds()),
+            AmbiguousOffset::Gap { before, after } | AmbiguousOffset::Fold { before, after } => {
+                (before.seconds(), after.seconds())
+            }
+        })
     }
 
     /// When this local time falls into a gap, the instant of the jump; `window` holds its readings.
-    pub(super) fn gap_end(&self, local: PrimitiveDateTime, window: Window) -> Option<UtcDateTime> {
-        let Some(AmbiguousOffset::Gap { .. }) = self.ambiguous(local) else {
+    pub(super) fn gap_end(&self, local_secs: i64, window: Window) -> Option<UtcDateTime> {
+        let AmbiguousOffset::Gap { .. } = self.ambiguous(local_secs) else {
             return None;
         };
-        let jump = self.0.following(timestamp(window.earliest)).next()?;
+        let from = timestamp(window.earliest.unix_timestamp());
+        let jump = self.0.zone.following(from).next()?;
         UtcDateTime::from_unix_timestamp(jump.timestamp().as_second()).ok()
     }
 
     /// Largest less smallest offset since 1970. The table's rules repeat yearly after 2037.
     pub(super) fn offset_spread_secs(&self) -> u32 {
-        let mut least = self.0.to_offset(Timestamp::UNIX_EPOCH).seconds();
+        let mut least = self.0.zone.to_offset(Timestamp::UNIX_EPOCH).seconds();
         let mut most = least;
         let until = Timestamp::constant(2_240_611_200, 0);
-        for change in self.0.following(Timestamp::UNIX_EPOCH) {
+        for change in self.0.zone.following(Timestamp::UNIX_EPOCH) {
             if change.timestamp() > until {
                 break;
             }
@@ -64,20 +77,13 @@ impl Named {
         most.abs_diff(least)
     }
 
-    fn ambiguous(&self, local: PrimitiveDateTime) -> Option<AmbiguousOffset> {
-        let year = i16::try_from(local.year()).ok()?;
-        let month = i8::try_from(u8::from(local.month())).ok()?;
-        let small = |n: u8| i8::try_from(n).ok();
-        let local = civil::DateTime::new(
-            year,
-            month,
-            small(local.day())?,
-            small(local.hour())?,
-            small(local.minute())?,
-            small(local.second())?,
-            i32::try_from(local.nanosecond()).ok()?,
-        );
-        Some(self.0.to_ambiguous_timestamp(local.ok()?).offset())
+    fn ambiguous(&self, local_secs: i64) -> AmbiguousOffset {
+        let local = Offset::UTC.to_datetime(timestamp(local_secs));
+        self.0.zone.to_ambiguous_timestamp(local).offset()
+    }
+
+    fn changes(&self) -> &Changes {
+        self.0.changes.get_or_init(|| Changes::of(&self.0.zone))
     }
 }
 
@@ -93,10 +99,10 @@ impl Hash for Named {
     }
 }
 
-/// The instant in whole seconds, saturated: the table's calendar ends some hours before ours.
-fn timestamp(at: UtcDateTime) -> Timestamp {
+/// The instant, saturated: the table's calendar ends some hours before ours.
+fn timestamp(secs: i64) -> Timestamp {
     let (min, max) = (Timestamp::MIN.as_second(), Timestamp::MAX.as_second());
-    Timestamp::from_second(at.unix_timestamp().clamp(min, max)).unwrap_or(Timestamp::UNIX_EPOCH)
+    Timestamp::from_second(secs.clamp(min, max)).unwrap_or(Timestamp::UNIX_EPOCH)
 }
 
 #[cfg(test)]

@@ -5,6 +5,14 @@ pub(crate) fn bless() -> bool {
     read("BLESS").is_some_and(|value| value == "1")
 }
 
+/// The number that property tests draw their cases from.
+pub(crate) const SEED: &str = "PROPTEST_RNG_SEED";
+
+/// The seed that property tests are asked to draw from.
+pub(crate) fn seed() -> Option<String> {
+    read(SEED)
+}
+
 /// The flags that rustc already gets.
 pub(crate) fn rustflags() -> String {
     read("RUSTFLAGS").unwrap_or_default()

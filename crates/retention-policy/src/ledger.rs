@@ -11,7 +11,7 @@ use time::UtcDateTime;
 use crate::Hold;
 use crate::hold::{HoldFact, HoldReplay};
 
-mod entry;
+pub(crate) mod entry;
 #[cfg(feature = "digest")]
 mod memory;
 #[cfg(feature = "sql")]

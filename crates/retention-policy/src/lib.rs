@@ -35,7 +35,8 @@
 //! - `zones`: civil time zones by name.
 //! - `serde`: rule files in TOML and JSON, lists of items, and questions in JSON (`answer`).
 //! - `apply`: the traits that carry out disposals, and the byte scan of files.
-//! - `sql`: holds and ledgers in the database of the data, through `sql-store`.
+//! - `sql`: holds and ledgers in the database of the data, through `sql-store`, and `rows`: rows of an
+//!   integrator, disposed of by plan.
 //! - `sqlite`, `postgres`: the same with a driver, and physical erasure on SQLite files and PostgreSQL
 //!   servers.
 //! - `testing`: the suites that implementors of [`Holds`] and of the traits of `physical` run.
@@ -57,7 +58,7 @@ mod file;
 mod gate;
 pub mod hold;
 mod item;
-#[cfg(feature = "serde")]
+#[cfg(any(feature = "serde", feature = "sql"))]
 mod items;
 pub mod ledger;
 mod lifecycle;
@@ -71,6 +72,8 @@ mod plan;
 mod probe;
 mod protocol;
 mod residency;
+#[cfg(feature = "sql")]
+pub mod rows;
 mod rule;
 mod rule_set;
 #[cfg(feature = "apply")]
@@ -104,7 +107,9 @@ pub use hold::{
 };
 pub use item::{Item, Moment, STORE_MAIN};
 #[cfg(feature = "serde")]
-pub use items::{ITEMS_FORMAT, ITEMS_LEN_BYTES_MAX, Items, OwnedItem};
+pub use items::{ITEMS_FORMAT, ITEMS_LEN_BYTES_MAX};
+#[cfg(any(feature = "serde", feature = "sql"))]
+pub use items::{Items, OwnedItem};
 pub use ledger::{
     DatabaseFate, Entry, Head, ItemFate, Ledger, LedgerError, LedgerKey, ReplayPlan, replay,
 };

@@ -128,6 +128,19 @@ impl SqlLedger {
     }
 }
 
+/// The row of an outbox by which a fact reaches the ledger: put it in the transaction that makes the
+/// fact true, and [`SqlLedger::drain`] takes it over.
+#[must_use]
+pub fn outbox_row(tenant: TenantId, entry: &Entry) -> OutboxRow {
+    OutboxRow {
+        event: entry.event,
+        log: LogId::from_bytes(*tenant.as_bytes()),
+        kind: 0,
+        leaf: entry.bytes(),
+        sealed: Vec::new(),
+    }
+}
+
 impl From<DbError> for LedgerError {
     fn from(error: DbError) -> Self {
         Self::Unavailable(Box::new(error))
@@ -256,13 +269,7 @@ impl EventSink for SqlLedger {
                 action: event.action,
                 rows: fact
                     .into_iter()
-                    .map(|(tenant, entry)| OutboxRow {
-                        event: event.id,
-                        log: LogId::from_bytes(*tenant.as_bytes()),
-                        kind: 0,
-                        leaf: entry.bytes(),
-                        sealed: Vec::new(),
-                    })
+                    .map(|(tenant, entry)| outbox_row(tenant, &entry))
                     .collect(),
             }
         })))

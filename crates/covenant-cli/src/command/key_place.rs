@@ -99,6 +99,7 @@ impl KeyPlace {
 }
 
 /// Where a database is, and what it is.
+#[derive(Debug, Clone, Copy)]
 pub(crate) struct DatabasePlace<'a> {
     /// The argument that says so.
     pub(crate) argument: &'static str,
@@ -118,32 +119,40 @@ pub(crate) async fn database(
     clock: &Arc<dyn Clock>,
     random: &Arc<dyn Random>,
 ) -> Result<Db, Failure> {
-    let DatabasePlace {
-        argument,
-        url,
-        schema,
-        profile,
-    } = place;
     let unreachable = |error: &dyn std::error::Error| Failure::unreachable(chain(error));
-    if url.starts_with("postgres:") || url.starts_with("postgresql:") {
-        // clause: P-11
-        let transport = match Endpoint::judge(url, Plaintext::Refused) {
-            Ok(Endpoint::UnixSocket) => Transport::Local,
-            Ok(_) => Transport::Tls,
-            Err(error) => return Err(Failure::refused(format!("{argument}: {error}"))),
-        };
-        let options = PostgresOptions::new(url, schema, transport)
-            .map_err(|error| Failure::usage(format!("{argument}: {}", chain(&error))))?;
+    if let Some(options) = postgres(&place)? {
         return Db::open_postgres(options, Arc::clone(clock), Arc::clone(random))
             .await
             .map_err(|error| unreachable(&error));
     }
-    let options = SqliteOptions::new(file(url, "sqlite:", argument)?, profile);
+    let options = SqliteOptions::new(sqlite_file(&place)?, place.profile);
     let db = match begin {
         Begin::Create => Db::create_sqlite(options, Arc::clone(clock)).await,
         Begin::Open => Db::open_sqlite(options, Arc::clone(clock)).await,
     };
     db.map_err(|error| unreachable(&error))
+}
+
+/// How to reach a database in PostgreSQL; `None` for a file.
+pub(crate) fn postgres(place: &DatabasePlace<'_>) -> Result<Option<PostgresOptions>, Failure> {
+    let (url, argument) = (place.url, place.argument);
+    if !url.starts_with("postgres:") && !url.starts_with("postgresql:") {
+        return Ok(None);
+    }
+    // clause: P-11
+    let transport = match Endpoint::judge(url, Plaintext::Refused) {
+        Ok(Endpoint::UnixSocket) => Transport::Local,
+        Ok(_) => Transport::Tls,
+        Err(error) => return Err(Failure::refused(format!("{argument}: {error}"))),
+    };
+    PostgresOptions::new(url, place.schema, transport)
+        .map(Some)
+        .map_err(|error| Failure::usage(format!("{argument}: {}", chain(&error))))
+}
+
+/// The file of a database in SQLite.
+pub(crate) fn sqlite_file(place: &DatabasePlace<'_>) -> Result<PathBuf, Failure> {
+    file(place.url, "sqlite:", place.argument)
 }
 
 /// Where key-encryption keys are.

@@ -1,25 +1,53 @@
-//! `covenant retention`: what must be kept, what must be gone by when, and why. Nothing here needs a
-//! database. Exit codes: 0 good, 1 finding (rules that cannot hold, items overdue or in conflict),
-//! 2 usage or bad input.
+//! `covenant retention`: what must be kept, what must be gone by when, and why; and its removal from
+//! a store whose views say what its rows are. Exit codes: 0 good, 1 finding (rules that cannot hold,
+//! items overdue or in conflict, bytes still present), 2 usage or bad input, 3 store unreachable,
+//! 4 refused (limit, hash moved, hold, a clock in doubt, a ledger behind the store).
 
+mod apply;
 mod check;
+mod clock;
+mod due;
 mod explain;
+mod hold;
+mod init;
+mod plan;
 mod residency;
 mod rules;
 mod schema;
 mod simulate;
+mod store;
 
+use std::time::Duration;
+
+use retention_policy::Slack;
 use time::UtcDateTime;
 use time::format_description::well_known::Rfc3339;
 
 use crate::output::{Failure, Report};
 
+/// How long before a deadline its sweep starts: one hour, as often as sweeps run.
+const SWEEP: Slack = Slack {
+    batch: Duration::from_secs(3_600),
+    ..Slack::NONE
+};
+
 #[derive(Debug, clap::Subcommand)]
 pub(crate) enum Retention {
+    /// Carries an approved plan out: deletes, flushes, looks, and says what was done.
+    Apply(apply::Apply),
     /// Checks a rule file or a policy file: gaps, contradictions with their first date, keys.
     Check(check::Check),
-    /// Says what becomes of an item at an instant, and which rules say so.
+    /// Lists what must start soon, and whether it can all be done in time.
+    Due(due::Due),
+    /// Says what becomes of an item at an instant, and which rules and holds say so.
     Explain(explain::Explain),
+    /// Places, extends, releases and lists holds.
+    #[command(subcommand)]
+    Hold(hold::Hold),
+    /// Makes the ledger, and the tables of holds and orders beside the rows.
+    Init(init::Init),
+    /// Collects what goes now, as a file whose hash a person approves.
+    Plan(plan::Plan),
     /// Derives how long each class stays in each store.
     Residency(residency::Residency),
     /// Prints the JSON Schema of a rule file.
@@ -31,8 +59,13 @@ pub(crate) enum Retention {
 impl Retention {
     pub(crate) fn run(self) -> Result<Report, Failure> {
         match self {
+            Self::Apply(apply) => apply.run(),
             Self::Check(check) => check.run(),
+            Self::Due(due) => due.run(),
             Self::Explain(explain) => explain.run(),
+            Self::Hold(hold) => hold.run(),
+            Self::Init(init) => init.run(),
+            Self::Plan(plan) => plan.run(),
             Self::Residency(residency) => residency.run(),
             Self::Schema(schema) => schema.run(),
             Self::Simulate(simulate) => simulate.run(),

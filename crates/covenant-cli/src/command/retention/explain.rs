@@ -2,21 +2,25 @@
 
 use std::path::PathBuf;
 
-use covenant_core::ItemId;
+use covenant_core::{ItemId, TenantId};
 use retention_policy::{
-    Effect, HoldView, Item, Items, KeepUntil, Moment, Reason, Retention as _, Verdict,
+    Effect, HoldMode, HoldReason, HoldView, Item, Items, KeepUntil, Matter, Moment, Reason,
+    Retention as _, Verdict, what_if,
 };
 use serde_json::json;
 use time::UtcDateTime;
 
 use super::check::parsed;
 use super::rules::{items, sound, told};
+use super::store::{Needs, StorePlace};
 use super::{instant, shown};
+use crate::command::key_place::waited;
 use crate::output::{FALSE, Failure, GOOD, Report, Table};
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Explain {
-    /// The id of an item of the list; without a list, the item itself in JSON, as a list has it.
+    /// The item: its id in the list of items or in the store, or, without either, the item itself in
+    /// JSON.
     item: String,
     /// The rule file (TOML or JSON), or a policy file.
     #[arg(long, value_name = "FILE")]
@@ -27,24 +31,31 @@ pub(crate) struct Explain {
     /// A list of items, in JSON.
     #[arg(long, value_name = "FILE")]
     items: Option<PathBuf>,
+    /// As if everything were held for this matter.
+    #[arg(long, value_name = "MATTER", conflicts_with = "store")]
+    hold: Option<Matter>,
+    #[command(flatten)]
+    place: StorePlace,
+    /// The tenant whose holds, and without a list whose items, are read from the store.
+    #[arg(long, value_name = "UUID")]
+    tenant: Option<TenantId>,
+}
+
+/// Items to explain, which of them, and what holds them.
+struct Asked {
+    list: Items,
+    wanted: Option<ItemId>,
+    holds: HoldView,
 }
 
 impl Explain {
     pub(crate) fn run(self) -> Result<Report, Failure> {
         let set = sound(&self.rules)?;
-        let (list, wanted) = match &self.items {
-            Some(path) => {
-                let id = ItemId::try_from(self.item.as_str());
-                let id = id.map_err(|error| Failure::usage(error.to_string()))?;
-                (items(path)?, Some(id))
-            }
-            None => {
-                let format = retention_policy::ITEMS_FORMAT;
-                let text = format!("{{\"format\":\"{format}\",\"items\":[{}\n]}}", self.item);
-                let list = Items::from_json(&text).map_err(|errors| told("the item", &errors))?;
-                (list, None)
-            }
-        };
+        let Asked {
+            list,
+            wanted,
+            holds,
+        } = self.asked()?;
         let occurrences = list.occurrences();
         let views = list.views(&occurrences);
         let wanted = |item: &&Item<'_>| wanted.as_ref().is_none_or(|id| item.id == *id);
@@ -52,7 +63,7 @@ impl Explain {
         let mut found = Vec::new();
         let mut code = GOOD;
         for item in views.iter().filter(wanted) {
-            let verdict = set.evaluate(item, &HoldView::none(), &Moment::at(self.at));
+            let verdict = set.evaluate(item, &holds, &Moment::at(self.at));
             if !found.is_empty() {
                 text.gap();
             }
@@ -68,12 +79,49 @@ impl Explain {
             }));
         }
         if found.is_empty() {
-            return Err(Failure::usage("the list has no item of that id"));
+            return Err(Failure::usage("there is no item of that id"));
         }
         Ok(Report {
             code,
             text,
             json: json!({ "items": found, "exit": code }),
+        })
+    }
+
+    fn asked(&self) -> Result<Asked, Failure> {
+        let id = || {
+            let id = ItemId::try_from(self.item.as_str());
+            id.map_err(|error| Failure::usage(error.to_string()))
+        };
+        let seen = if self.place.is_named() {
+            let tenant = self.tenant;
+            let tenant = tenant.ok_or_else(|| Failure::usage("--tenant is needed"))?;
+            Some(waited(async {
+                let opened = self.place.current(Needs::Rows, tenant).await?;
+                opened.seen(tenant).await
+            })?)
+        } else {
+            None
+        };
+        let (list, wanted) = match (&self.items, &seen) {
+            (Some(path), _) => (items(path)?, Some(id()?)),
+            (None, Some(seen)) => (seen.items.clone(), Some(id()?)),
+            (None, None) => {
+                let format = retention_policy::ITEMS_FORMAT;
+                let text = format!("{{\"format\":\"{format}\",\"items\":[{}\n]}}", self.item);
+                let list = Items::from_json(&text).map_err(|errors| told("the item", &errors))?;
+                (list, None)
+            }
+        };
+        let holds = match (seen, &self.hold) {
+            (Some(seen), _) => seen.holds,
+            (None, Some(matter)) => what_if(&list, matter, self.at),
+            (None, None) => HoldView::none(),
+        };
+        Ok(Asked {
+            list,
+            wanted,
+            holds,
         })
     }
 }
@@ -93,7 +141,20 @@ fn tell(text: &mut Table, item: &Item<'_>, verdict: &Verdict) {
     text.rows("next change", verdict.next_change.map(shown));
     let unclassified = verdict.because.unclassified;
     text.rows("unjudged", unclassified.map(|why| why.to_string()));
+    text.rows("held by", verdict.because.holds.iter().map(hold));
+    let suspended = verdict
+        .suspended
+        .map(|at| format!("the deadline of {}", shown(at)));
+    text.rows("suspended", suspended);
     text.rows("because", verdict.because.rules.iter().map(reason));
+}
+
+fn hold(hold: &HoldReason) -> String {
+    let ends = match hold.mode {
+        HoldMode::Governance => "until two principals release it".to_owned(),
+        HoldMode::Compliance { until } => format!("until {}", shown(until)),
+    };
+    format!("{} for {}, {ends}", hold.hold, hold.matter)
 }
 
 fn reason(reason: &Reason) -> String {

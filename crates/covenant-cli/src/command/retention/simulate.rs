@@ -2,24 +2,17 @@
 //! a sweep would dispose of it; what comes after is not shown.
 
 use std::path::PathBuf;
-use std::time::Duration;
 
 use covenant_core::Zone;
 use retention_policy::{
-    CHANGES_MAX, Change, Count, HoldView, Matter, Slack, Span, State, per_day, what_if,
+    CHANGES_MAX, Change, Count, HoldView, Matter, Span, State, per_day, what_if,
 };
 use serde_json::json;
 use time::UtcDateTime;
 
 use super::rules::{items, sound};
-use super::{instant, shown};
+use super::{SWEEP, instant, shown};
 use crate::output::{FALSE, Failure, GOOD, Report, Table};
-
-/// How long before a deadline its sweep starts: one hour, as often as sweeps run.
-const SWEEP: Slack = Slack {
-    batch: Duration::from_secs(3_600),
-    ..Slack::NONE
-};
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Simulate {

@@ -271,6 +271,11 @@ acts! {
         /// The tenant.
         tenant: Tenant,
     },
+    /// The contract of the tenant ends, as the operator says. Answer: [`Seen::Done`].
+    EndContract {
+        /// The tenant.
+        tenant: Tenant,
+    },
     /// Deletes the tenant's whole database as its administrator. Answer: [`Seen::Done`].
     DeleteDatabase {
         /// The tenant.

@@ -25,6 +25,7 @@ mod key_wait;
 mod keys;
 mod privacy;
 mod steps;
+mod termination;
 mod transit;
 
 /// What kind of promise a scenario proves, and so which figures it reads.
@@ -139,6 +140,8 @@ pub const CATALOGUE: &[Scenario] = &[
     keys::ONE_KEY_PER_VAULT,
     key_wait::WAIT_WINDOW,
     privacy::MASKED_UNTIL_REVEALED,
+    termination::ALL_STORES_AND_KEYS,
+    termination::NOTHING_BEFORE_THE_END,
     transit::CHAIN_AND_SUITES,
     transit::NO_PLAINTEXT_ENDPOINT,
     transit::VERSIONS,

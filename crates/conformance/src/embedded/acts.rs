@@ -10,6 +10,7 @@ use crypto_envelope::backend::MemoryBackend;
 use crypto_envelope::store::MemoryStore;
 use crypto_envelope::{Keys, KeysOptions};
 use std::sync::{Arc, PoisonError};
+use tenant_isolation::{Caller, ServiceKind};
 
 use super::wraps::Strain;
 use super::{Embedded, Home, keys, trail};
@@ -102,6 +103,12 @@ impl Embedded {
                 let id = self.home(*tenant)?.id;
                 let started = self.covenant.start_subscription(id).await;
                 started.map(|()| Seen::Done).map_err(refusal)
+            }
+            Act::EndContract { tenant } => {
+                let billing = Caller::service(ServiceKind::Billing);
+                let id = self.home(*tenant)?.id;
+                let ended = self.covenant.end_contract(&billing, id).await;
+                ended.map(|()| Seen::Done).map_err(refusal)
             }
             Act::DeleteDatabase { tenant } => {
                 let home = self.home(*tenant)?;

@@ -39,6 +39,7 @@ pub(super) const BUILT: &[Sabotage] = &[
     Sabotage::HoldLostOnRestore,
     Sabotage::ExpiredReadable,
     Sabotage::LockWithoutKey,
+    Sabotage::TerminationLate,
     Sabotage::StoreSkipped,
     Sabotage::RestoreWithoutReplay,
     Sabotage::LogRolledBack,
@@ -86,6 +87,9 @@ pub(super) fn of(sabotage: Option<Sabotage>, folder: &Path, clock: &Arc<dyn Cloc
         }
         Sabotage::PurgeEarly => {
             wraps.retention = Some(Box::new(|sound| Arc::new(time::Shifted::early(sound))));
+        }
+        Sabotage::TerminationLate => {
+            wraps.retention = Some(Box::new(|sound| Arc::new(time::ForgetsContract(sound))));
         }
         Sabotage::ClockTrusted => {
             wraps.clock = Some(Box::new(|sound| Arc::new(time::TrustingClock::new(sound))));

@@ -142,7 +142,11 @@ fn both_events<'s>(stage: &'s mut Stage<'_>) -> BoxFuture<'s, Result<(), Stop>> 
 }
 
 /// Checks that a subscription can start, and that the record is there again.
-async fn resumed(stage: &mut Stage<'_>, tenant: Tenant, record: &Put) -> Result<(), Stop> {
+pub(super) async fn resumed(
+    stage: &mut Stage<'_>,
+    tenant: Tenant,
+    record: &Put,
+) -> Result<(), Stop> {
     let started = stage.try_act(Act::StartSubscription { tenant }).await?;
     let observed = if started.is_ok() {
         "started"
@@ -261,7 +265,7 @@ fn entries(stage: &mut Stage<'_>, record: &Put, binned: &Put) -> Vec<Act> {
 }
 
 /// The keys of the tenant's contents, as an administrator of the system sees them.
-async fn keys(stage: &mut Stage<'_>, tenant: Tenant) -> Result<Vec<KeySeen>, Stop> {
+pub(super) async fn keys(stage: &mut Stage<'_>, tenant: Tenant) -> Result<Vec<KeySeen>, Stop> {
     let act = Act::ListKeys {
         role: KeyRole::SystemAdministrator,
     };

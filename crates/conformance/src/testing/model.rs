@@ -32,6 +32,7 @@ mod holds;
 mod keys;
 mod people;
 mod seal;
+mod termination;
 mod transit;
 
 use disk::Disk;
@@ -58,6 +59,7 @@ const BUILT: &[Sabotage] = &[
     Sabotage::HoldLostOnRestore,
     Sabotage::ExpiredReadable,
     Sabotage::LockWithoutKey,
+    Sabotage::TerminationLate,
     Sabotage::StoreSkipped,
     Sabotage::RestoreWithoutReplay,
     Sabotage::LogRolledBack,
@@ -194,6 +196,8 @@ struct Model {
     trials: BTreeMap<Tenant, UtcDateTime>,
     /// Tenants of which nothing may go, with the records that wait for that to end.
     held: BTreeMap<Tenant, BTreeSet<u64>>,
+    /// Tenants whose contract has ended, and of which nothing is to be left.
+    ended: BTreeSet<Tenant>,
     /// Deleted databases, and when they are purged.
     leaving: BTreeMap<Tenant, UtcDateTime>,
     depot_down_until: Option<UtcDateTime>,
@@ -225,6 +229,7 @@ impl Model {
             next_backup: None,
             trials: BTreeMap::new(),
             held: BTreeMap::new(),
+            ended: BTreeSet::new(),
             leaving: BTreeMap::new(),
             depot_down_until: None,
             read: BTreeMap::new(),
@@ -372,7 +377,9 @@ impl Model {
         let due = due.filter(|(tenant, due)| **due <= at && !self.held.contains_key(tenant));
         let due: Vec<_> = due.map(|(tenant, _)| *tenant).collect();
         for tenant in due {
-            if self.back_up(tenant).is_err() {
+            if self.ended.contains(&tenant) {
+                self.end_backups_and_keys(tenant);
+            } else if self.back_up(tenant).is_err() {
                 continue;
             }
             self.leaving.remove(&tenant);

@@ -64,7 +64,7 @@ impl Keys {
     /// another one is planned, [`KeyError::Floor`] before a floor over the tenant's bytes,
     /// [`KeyError::Absent`] for a tenant without roots, [`KeyError::State`] once they are
     /// destroyed, [`KeyError::Store`].
-    // clause: P-59, P-60
+    // clause: P-59, P-60, Q-23
     pub async fn plan_tenant(&self, tenant: TenantId, at: UtcDateTime) -> Result<(), KeyError> {
         self.check_gate().await?;
         let at = whole_micros(at);

@@ -1,4 +1,4 @@
-//! Wrong about time: verdicts that come early or late, a clock that believes the wall, a nightly run
+//! Wrong about time: verdicts that come early or late, or not at all, a clock that believes the wall, a nightly run
 //! that looks for a time of day which a clock change skips.
 
 use std::sync::{Arc, Mutex, PoisonError};
@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use backup_engine::schedule::night_of;
 use backup_engine::{BackupPolicy, Cadence, Schedule};
 use covenant_core::digest::Digest;
-use covenant_core::{Clock, Monotonic, PeriodError};
+use covenant_core::{Action, Clock, Monotonic, PeriodError};
 use retention_policy::{HoldView, Item, KeepUntil, Moment, Retention, State, Verdict};
 use time::{Date, Duration, UtcDateTime};
 
@@ -61,6 +61,27 @@ impl Retention for Shifted {
 
     fn digest(&self) -> Option<Digest> {
         self.sound.digest()
+    }
+}
+
+/// Takes the end of a contract for a deletion like any other: nothing is counted from it.
+#[derive(Debug)]
+pub(super) struct ForgetsContract(pub(super) Arc<dyn Retention>);
+
+impl Retention for ForgetsContract {
+    fn evaluate(&self, item: &Item<'_>, holds: &HoldView, moment: &Moment) -> Verdict {
+        let events = item.events.iter();
+        let events = events.filter(|event| event.name != Action::ContractTerminated.name());
+        let events: Vec<_> = events.cloned().collect();
+        let item = Item {
+            events: &events,
+            ..item.clone()
+        };
+        self.0.evaluate(&item, holds, moment)
+    }
+
+    fn digest(&self) -> Option<Digest> {
+        self.0.digest()
     }
 }
 

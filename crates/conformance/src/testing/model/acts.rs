@@ -61,6 +61,7 @@ impl Model {
             Act::EndTrial { tenant } => self.end_trial(*tenant),
             Act::CancelSubscription { tenant } => self.cancel_subscription(*tenant),
             Act::StartSubscription { tenant } => self.start_subscription(*tenant),
+            Act::EndContract { tenant } => self.end_contract(*tenant),
             Act::DeleteDatabase { tenant } => {
                 let user = self.any_home(*tenant)?.user;
                 self.delete_database(*tenant, ActorContext::member(user, ADDRESS))

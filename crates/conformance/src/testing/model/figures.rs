@@ -19,6 +19,7 @@ pub(super) struct Figures {
     backup: Brief,
     database: Brief,
     trial: Brief,
+    contract: Brief,
     pub(super) rhythm: Rhythm,
     pub(super) zone: Zone,
     reading: Reading,
@@ -33,6 +34,11 @@ impl Figures {
         let backup = limits(document, Action::BackupCompleted, &ends);
         let database = limits(document, Action::DatabaseDeleted, &[Action::DatabasePurged]);
         let trial = limits(document, Action::TrialEnded, &[Action::DatabaseDeleted]);
+        let contract = limits(
+            document,
+            Action::ContractTerminated,
+            &[Action::DatabasePurged],
+        );
         let every = document
             .clauses()
             .iter()
@@ -43,6 +49,7 @@ impl Figures {
             backup: brief(backup, reading, &zone),
             database: brief(database, reading, &zone),
             trial: brief(trial, reading, &zone),
+            contract: brief(contract, reading, &zone),
             rhythm: if nightly {
                 Rhythm::Nightly
             } else {
@@ -77,6 +84,12 @@ impl Figures {
     /// The last instant at which a deleted database may still be there.
     pub(super) fn database(&self, deleted: UtcDateTime) -> UtcDateTime {
         window(&self.database, deleted, deleted).1
+    }
+
+    /// The last instant at which something of a tenant whose contract has ended may still be there;
+    /// `None` where nothing is promised of it.
+    pub(super) fn contract(&self, ended: UtcDateTime) -> Option<UtcDateTime> {
+        self.contract.ceiling(ended).ok()
     }
 
     /// The last instant at which a database whose trial has ended may still not be deleted.

@@ -137,6 +137,8 @@ pub const fn settings(action: Action) -> Option<Settings> {
         Action::RecordManualPurge | Action::RecordPurged => {
             change(Some(Effect::Purged), &[Op::Delete, Op::Update])
         }
+        // a file has no bin: its row goes for good
+        Action::ObjectDeleted => change(Some(Effect::Purged), &[Op::Delete]),
         Action::ChangeRecorded => change(None, &[Op::Update]),
         Action::ChangeUnattributed => change(None, &[]),
         Action::ContractTerminated | Action::DatabaseDeleted => life(Effect::DatabaseDeleted),
@@ -159,8 +161,7 @@ pub const fn settings(action: Action) -> Option<Settings> {
         // clause: R-12
         | Action::FieldRevealed
         | Action::FieldRefused => about(Class::Access),
-        Action::ObjectDeleted
-        | Action::ObjectUnreachable
+        Action::ObjectUnreachable
         | Action::BackupCompleted
         | Action::BackupFailed
         | Action::BackupReplicated

@@ -33,6 +33,7 @@ use uuid::Uuid;
 
 use crate::control::{self, Heads};
 use crate::error::{Error, StartError};
+use crate::files::{PublicFiles, StoreFiles};
 use crate::floors::Floors;
 use crate::hold::{HeldKeys, HoldTables, SqlHoldTables};
 use crate::joints::{WrapEach, Wraps, wrapped};
@@ -100,6 +101,7 @@ pub(crate) struct Parts {
     pub(crate) guard: Guard,
     pub(crate) tenants: Arc<dyn TenantStore>,
     pub(crate) objects: Arc<dyn ObjectStore>,
+    pub(crate) files: Arc<dyn PublicFiles>,
     pub(crate) tables: Arc<dyn RecordTables>,
     pub(crate) retention: Arc<dyn Retention>,
     pub(crate) holds: Arc<dyn HoldTables>,
@@ -323,11 +325,13 @@ impl Covenant {
         }
         let known = registry.tenants().await;
         let known = known.map_err(|error| StartError::store("control", error))?;
+        let objects: Arc<dyn ObjectStore> = wrapped(
+            wraps.objects,
+            Arc::new(stores::objects(&layout.objects(), durability)?),
+        );
         let parts = Parts {
-            objects: wrapped(
-                wraps.objects,
-                Arc::new(stores::objects(&layout.objects(), durability)?),
-            ),
+            files: wrapped(wraps.files, Arc::new(StoreFiles::new(Arc::clone(&objects)))),
+            objects,
             layout,
             region,
             durability,
@@ -408,6 +412,13 @@ impl Covenant {
     #[must_use]
     pub fn backups(&self) -> &Arc<dyn Backups> {
         &self.parts.backups
+    }
+
+    /// Attached files as they are public, for whoever serves them by name or looks whether they are
+    /// gone.
+    #[must_use]
+    pub fn files(&self) -> &Arc<dyn PublicFiles> {
+        &self.parts.files
     }
 
     /// The region of its stores.

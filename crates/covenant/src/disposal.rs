@@ -86,14 +86,15 @@ struct Going {
 }
 
 impl Covenant {
-    /// Puts the next purge of the tenant's bin into the due-queue: the first civil midnight at which
-    /// something in it may go.
+    /// Puts the next purge of the tenant's bin into the due-queue, the first civil midnight at which
+    /// something in it may go, and what was begun of deleting single files.
     pub(crate) async fn plan_bin(&self, tenant: TenantId) -> Result<(), Error> {
         let caller = Caller::service(ServiceKind::Retention);
         let scope = self
             .enter::<Maintain>(&caller, tenant, AccessAction::StoreSweep)
             .await?;
-        self.plan_bin_in(&scope, None).await
+        self.plan_bin_in(&scope, None).await?;
+        self.plan_withdrawals(&scope).await
     }
 
     /// Likewise, and no earlier than `not_before`.

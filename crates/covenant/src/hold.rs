@@ -111,7 +111,7 @@ impl Covenant {
     // clause: P-47
     pub async fn place_hold(&self, hold: &Hold, actor: ActorContext) -> Result<Placed, Error> {
         let tenant = hold.tenant;
-        let scope = self.hold_scope(tenant).await?;
+        let scope = self.store_scope(tenant).await?;
         let _writing = self.parts().writing(tenant).await;
         let there = self.holds_in(&scope).await?;
         let there = there.iter().any(|record| record.hold().id == hold.id);
@@ -138,7 +138,7 @@ impl Covenant {
         until: UtcDateTime,
         act: &HoldAct,
     ) -> Result<(), Error> {
-        let scope = self.hold_scope(tenant).await?;
+        let scope = self.store_scope(tenant).await?;
         let _writing = self.parts().writing(tenant).await;
         let mut record = self.hold_in(&scope, id).await?;
         record.extend(until, act.at).map_err(HoldError::from)?;
@@ -159,7 +159,7 @@ impl Covenant {
         id: HoldId,
         act: &HoldAct,
     ) -> Result<Release, Error> {
-        let scope = self.hold_scope(tenant).await?;
+        let scope = self.store_scope(tenant).await?;
         let _writing = self.parts().writing(tenant).await;
         let mut record = self.hold_in(&scope, id).await?;
         let expected = record.release(act.by, act.at).map_err(HoldError::from)?;
@@ -178,12 +178,12 @@ impl Covenant {
     /// # Errors
     /// [`Error`].
     pub async fn holds(&self, tenant: TenantId) -> Result<Vec<HoldRecord>, Error> {
-        let scope = self.hold_scope(tenant).await?;
+        let scope = self.store_scope(tenant).await?;
         self.holds_in(&scope).await
     }
 
     /// A scope on the store of a tenant in use, or deleted and not yet purged.
-    async fn hold_scope(&self, tenant: TenantId) -> Result<Scope<Maintain>, Error> {
+    pub(crate) async fn store_scope(&self, tenant: TenantId) -> Result<Scope<Maintain>, Error> {
         let facts = self.parts().registry.snapshot(tenant, None).await?;
         let deleted = facts
             .record
@@ -214,7 +214,7 @@ impl Covenant {
         if !parts.layout.tenant_file(&parts.region, tenant).exists() {
             return Ok(HoldView::none());
         }
-        let scope = self.hold_scope(tenant).await?;
+        let scope = self.store_scope(tenant).await?;
         self.hold_view_in(&scope).await
     }
 

@@ -14,6 +14,7 @@ use retention_policy::Retention;
 use retention_policy::apply::Flush;
 use tenant_isolation::{Registry, TenantStore};
 
+use crate::files::PublicFiles;
 use crate::hold::HoldTables;
 use crate::record::RecordTables;
 
@@ -53,6 +54,8 @@ pub struct Wraps {
     pub holds: Option<Wrap<dyn HoldTables>>,
     /// Attached files.
     pub objects: Option<Wrap<dyn ObjectStore>>,
+    /// How attached files are public, and stop being so.
+    pub files: Option<Wrap<dyn PublicFiles>>,
     /// Roots of vaults.
     pub vault_keys: Option<Wrap<dyn VaultKeys>>,
     /// Where backups lie.

@@ -40,6 +40,8 @@ mod error;
 #[cfg(feature = "sqlite")]
 mod expiry;
 #[cfg(feature = "sqlite")]
+mod files;
+#[cfg(feature = "sqlite")]
 mod floors;
 #[cfg(feature = "sqlite")]
 pub mod hold;
@@ -69,6 +71,8 @@ mod sweep;
 mod termination;
 #[cfg(feature = "sqlite")]
 mod trusted_time;
+#[cfg(feature = "sqlite")]
+mod withdraw;
 
 #[cfg(feature = "sqlite")]
 pub use assembly::{Covenant, Settings};
@@ -77,20 +81,26 @@ pub use backup::Restored;
 #[cfg(feature = "sqlite")]
 pub use error::{Error, StartError};
 #[cfg(feature = "sqlite")]
+pub use files::{PublicFiles, Reached, StoreFiles, Way};
+#[cfg(feature = "sqlite")]
 pub use joints::{Wrap, WrapEach, Wraps};
 #[cfg(feature = "sqlite")]
 pub use key_copies::RecoveredKeys;
 #[cfg(feature = "sqlite")]
 pub use key_desk::KeyDesk;
-pub use profile::{CLASS_DATABASE, CLASS_RECORD, Profile, ProfileError};
+pub use profile::{CLASS_ATTACHMENT, CLASS_DATABASE, CLASS_RECORD, Profile, ProfileError};
 #[cfg(feature = "sqlite")]
 pub use purge::{FromBin, Purged};
 #[cfg(feature = "sqlite")]
 pub use record::map::{Column, DATA_MAP, Kept, body_place, object_place, sensitive_place};
 #[cfg(feature = "sqlite")]
-pub use record::{ErasedRows, NewRecord, Record, RecordTables, Session, SqlTables, Written};
+pub use record::{
+    Attachment, ErasedRows, NewRecord, Record, RecordTables, Session, SqlTables, Written,
+};
 pub use rules::DocumentRules;
 #[cfg(feature = "sqlite")]
 pub use stores::Layout;
 #[cfg(feature = "sqlite")]
 pub use sweep::Swept;
+#[cfg(feature = "sqlite")]
+pub use withdraw::Withdrawn;

@@ -6,13 +6,15 @@ use backup_engine::{BackupPolicy, Cadence, Keeping, PolicyError};
 use covenant_core::{Action, ClauseId, Period, Reading, RegionSet, Zone};
 use crypto_envelope::{ExpiryError, Isolation, KeyExpiry};
 use policy_document::{Bound, Clause, Document, Figure, KeyDeath, Modality, Per, StoreKind};
-use retention_policy::{RuleErrors, RuleSet};
+use retention_policy::{ClassId, RuleErrors, RuleSet};
 use time::{Duration, Time};
 
 use crate::rules::DocumentRules;
 
 /// Class of records in the rules.
 pub const CLASS_RECORD: &str = "record";
+/// Class of attached files in the rules, where a document has one of them.
+pub const CLASS_ATTACHMENT: &str = "attachment";
 /// Class of whole databases in the rules.
 pub const CLASS_DATABASE: &str = "database";
 
@@ -55,6 +57,11 @@ pub struct Profile {
     pub rows: String,
     /// The store of the rules in which backups lie; `None` where the document declares none.
     pub backups: Option<String>,
+    /// The store of the rules in which attached files lie; `None` where the document has no store of
+    /// objects.
+    pub file_store: Option<String>,
+    /// The classes of which an attached file may be: what keeps any of them keeps it.
+    pub file_classes: Vec<ClassId>,
     /// The rule that keeps a record in the bin.
     pub bin_floor: String,
     /// When backups are taken and when they die.
@@ -107,6 +114,9 @@ pub enum ProfileError {
         #[source]
         source: ExpiryError,
     },
+    /// A class of the document is none of the rules.
+    #[error("{0} is no name of a class")]
+    NotAClass(String),
     /// A figure of a clause is no fixed span of time where one is needed.
     #[error("a tolerance or cadence of document {0} is no fixed span of time")]
     NotASpan(String),
@@ -127,6 +137,7 @@ impl Profile {
             rows,
             bin_floor,
         } = DocumentRules::of(document);
+        let (file_store, file_classes) = files(document)?;
         let rules = RuleSet::load(file)?;
         let backup = backup(document, &zone, &reading)?;
         let epochs = CALENDAR_DAYS / u32::from(backup.epoch_days.max(1));
@@ -154,6 +165,8 @@ impl Profile {
             rules,
             rows,
             backups: backup_store(document).map(|store| store.id.to_string()),
+            file_store,
+            file_classes,
             bin_floor,
             backup,
             backup_floor: backup_floor(document),
@@ -163,6 +176,25 @@ impl Profile {
             clock_step_max,
         })
     }
+}
+
+/// Where attached files lie, and of which classes they may be: `attachment` where the document knows
+/// it, else all that its store of objects holds.
+fn files(document: &Document) -> Result<(Option<String>, Vec<ClassId>), ProfileError> {
+    let class = |name: &str| {
+        let named = name.parse::<ClassId>();
+        named.map_err(|_unnamed| ProfileError::NotAClass(name.to_owned()))
+    };
+    let mut stores = document.stores().iter();
+    let Some(store) = stores.find(|store| store.kind == StoreKind::Object) else {
+        return Ok((None, vec![class(CLASS_ATTACHMENT)?]));
+    };
+    let mut classes: Vec<String> = store.classes.iter().map(ToString::to_string).collect();
+    if classes.iter().any(|class| class == CLASS_ATTACHMENT) {
+        classes.retain(|class| class == CLASS_ATTACHMENT);
+    }
+    let classes: Result<_, _> = classes.iter().map(|name| class(name)).collect();
+    Ok((Some(store.id.to_string()), classes?))
 }
 
 /// Which two exclude each other when the key of an epoch dies before its floor.

@@ -48,6 +48,15 @@ pub struct Record {
     pub has_sensitive: bool,
 }
 
+/// An attached file, as a list shows it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Attachment {
+    /// Its id.
+    pub id: ItemId,
+    /// How many bytes it has in the store, sealed.
+    pub stored_len: u64,
+}
+
 impl Record {
     /// What is shown in the place of the especially sensitive field, when there is one: the same for
     /// every value and length. The value is had by [`Covenant::reveal`] alone.
@@ -325,6 +334,34 @@ impl Covenant {
     pub async fn list(&self, caller: &Caller, tenant: TenantId) -> Result<Vec<ItemId>, Error> {
         let session = self.open_session(caller, tenant).await?;
         session.list().await
+    }
+
+    /// Lists the attached files of a record.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`] for a record that is not there or in the bin; else [`Error`].
+    pub async fn attachments(
+        &self,
+        caller: &Caller,
+        tenant: TenantId,
+        record: &ItemId,
+    ) -> Result<Vec<Attachment>, Error> {
+        let session = self.open_session(caller, tenant).await?;
+        session.attachments(record).await
+    }
+
+    /// Reads one attached file.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`] for a file of no record, or of one in the bin; else [`Error`].
+    pub async fn attachment(
+        &self,
+        caller: &Caller,
+        tenant: TenantId,
+        file: &ItemId,
+    ) -> Result<Redacted<Vec<u8>>, Error> {
+        let session = self.open_session(caller, tenant).await?;
+        session.attachment(file).await
     }
 
     /// Opens a reading session: one decision, many reads, until it ends or the tenant's state

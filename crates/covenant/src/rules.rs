@@ -470,6 +470,12 @@ impl<'d> Bridge<'d> {
         }
         let deleted = Action::DatabaseDeleted.name().to_owned();
         for (store, classes) in without {
+            let mut waivers = BTreeSet::from([Action::ErasureRequested]);
+            let mut kinds = self.stores.iter();
+            if kinds.any(|one| one.id == store && one.kind == Lies::Object) {
+                // what nobody promised to keep goes when its owner deletes it
+                waivers.insert(Action::ObjectDeleted);
+            }
             let rule = RuleSpec {
                 classes,
                 stores: vec![store.clone()],
@@ -479,7 +485,7 @@ impl<'d> Bridge<'d> {
                 id: format!("{store}-until-deleted"),
                 bound: Kind::Until,
                 until: Some(deleted.clone()),
-                waived_by: names(&[Action::ErasureRequested].into()),
+                waived_by: names(&waivers),
                 ..rule.clone()
             });
             self.rules.push(RuleSpec {

@@ -19,6 +19,7 @@ use crate::error::Error;
 use crate::hold::CLASS_BACKUP;
 use crate::pending::Pending;
 use crate::termination::Ending;
+use crate::withdraw;
 
 /// What falls due.
 pub(crate) mod kind {
@@ -34,6 +35,8 @@ pub(crate) mod kind {
     pub(crate) const LOCK: &str = "lock";
     /// The end of a contract: of a tenant's keys, backups and database.
     pub(crate) const CONTRACT: &str = "contract";
+    /// The removal of a deleted file.
+    pub(crate) const OBJECT: &str = "object";
     /// The death of a backup epoch.
     pub(crate) const EPOCH: &str = "epoch";
     /// A tenant's store that is being made.
@@ -42,9 +45,16 @@ pub(crate) mod kind {
     pub(crate) const RESTORE: &str = "restore";
 }
 
-/// Whether work of this kind deletes nothing, and goes on while the clock is in doubt.
+/// Whether work of this kind deletes nothing by its date, and goes on while the clock is in doubt.
 fn goes_on_in_doubt(kind: &str) -> bool {
-    [kind::BACKUP, kind::LOCK, kind::PROVISION, kind::RESTORE].contains(&kind)
+    let going = [
+        kind::BACKUP,
+        kind::LOCK,
+        kind::OBJECT,
+        kind::PROVISION,
+        kind::RESTORE,
+    ];
+    going.contains(&kind)
 }
 
 /// A deleted database is backed up until its purge.
@@ -89,6 +99,8 @@ pub struct Swept {
     pub purged: u64,
     /// Databases purged.
     pub databases: u64,
+    /// Deleted files that were removed and shown to be out of reach.
+    pub files: u64,
     /// Epochs whose rest was removed.
     pub epochs: u64,
     /// Keys destroyed.
@@ -238,6 +250,9 @@ impl Covenant {
 
     /// How long to wait after one more failure of this piece of work.
     fn retry_after(&self, due: &Due) -> Duration {
+        if due.kind == kind::OBJECT {
+            return withdraw::retry_after(&due.key, self.parts().clock.now());
+        }
         if due.kind != kind::BIN {
             return RETRY;
         }
@@ -311,6 +326,12 @@ impl Covenant {
                     let domain = Self::domain(due.tenant).map_err(Error::unavailable)?;
                     self.parts().backups.expire(&domain, epoch).await?;
                     add(&mut swept.epochs, 1);
+                }
+            }
+            kind::OBJECT => {
+                if self.state(due.tenant).await?.is_some_and(is_backed_up) {
+                    let removed = self.withdraw_again(due.tenant, &due.key).await?;
+                    add(&mut swept.files, u64::from(removed));
                 }
             }
             kind::PROVISION => self.provision(due.tenant).await?,

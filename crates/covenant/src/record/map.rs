@@ -71,15 +71,29 @@ pub const DATA_MAP: &[Column] = &[
         Kept::Plain("salts with every bit inverted"),
     ),
     column("purge", "objects", Kept::Plain("opaque ids of objects")),
+    column("withdrawal", "tenant", ID),
+    column("withdrawal", "file", ID),
+    column("withdrawal", "deleted_at", INSTANT),
+    column(
+        "withdrawal",
+        "version",
+        Kept::Plain("what the object store calls a version"),
+    ),
 ];
 
 /// Makes the tables of records.
 pub(crate) const RECORDS: Migrations = Migrations {
     crate_name: "covenant",
-    steps: &[(
-        "0001_records",
-        include_str!("../../migrations/0001_records.sql"),
-    )],
+    steps: &[
+        (
+            "0001_records",
+            include_str!("../../migrations/0001_records.sql"),
+        ),
+        (
+            "0002_withdrawals",
+            include_str!("../../migrations/0002_withdrawals.sql"),
+        ),
+    ],
 };
 
 /// The tables whose every row change must have an entry in the log.
@@ -93,6 +107,7 @@ pub(crate) const WATCHED: &[Watched] = &[
 /// Tables of ours that hold no business rows.
 pub(crate) const EXEMPT: &[&str] = &[
     "purge",
+    "withdrawal",
     "covenant_identity",
     "hold",
     "hold_generation",

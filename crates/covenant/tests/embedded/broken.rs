@@ -4,9 +4,12 @@ use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use covenant::Wraps;
-use covenant_core::{Action, BoxFuture, Event, EventId, EventSink, OutboxTx, Prepared, SinkError};
+use covenant::{Error, PublicFiles, Reached, Way, Wraps};
+use covenant_core::{
+    Action, BoxFuture, Event, EventId, EventSink, ItemId, OutboxTx, Prepared, SinkError, TenantId,
+};
 use retention_policy::apply::{Flush, FlushError, Flushed};
+use sql_store::Tx;
 
 /// Turns faults on and off.
 #[derive(Debug, Clone, Default)]
@@ -43,6 +46,46 @@ pub(crate) fn sink(switch: &Switch, action: Action) -> Wraps {
             Arc::new(BrokenSink(sound, switch, action))
         })),
         ..Wraps::default()
+    }
+}
+
+/// Deleted files cannot be removed while the switch is on.
+pub(crate) fn files(switch: &Switch) -> Wraps {
+    let switch = switch.clone();
+    Wraps {
+        files: Some(Box::new(|sound| Arc::new(BrokenFiles(sound, switch)))),
+        ..Wraps::default()
+    }
+}
+
+#[derive(Debug)]
+struct BrokenFiles(Arc<dyn PublicFiles>, Switch);
+
+impl PublicFiles for BrokenFiles {
+    fn unname<'a>(
+        &'a self,
+        tx: &'a mut Tx,
+        tenant: TenantId,
+        file: &'a ItemId,
+    ) -> BoxFuture<'a, Result<u64, Error>> {
+        self.0.unname(tx, tenant, file)
+    }
+
+    fn remove<'a>(&'a self, name: &'a str) -> BoxFuture<'a, Result<(), Error>> {
+        Box::pin(async move {
+            if self.1.is_on() {
+                return Err(Error::Unavailable("a fault on demand".into()));
+            }
+            self.0.remove(name).await
+        })
+    }
+
+    fn reach<'a>(&'a self, name: &'a str, way: &'a Way) -> BoxFuture<'a, Result<Reached, Error>> {
+        self.0.reach(name, way)
+    }
+
+    fn version<'a>(&'a self, name: &'a str) -> BoxFuture<'a, Result<Option<String>, Error>> {
+        self.0.version(name)
     }
 }
 

@@ -142,6 +142,7 @@ impl Stage {
             let swept = self.covenant.sweep().await?;
             sum.backups += swept.backups;
             sum.purged += swept.purged;
+            sum.files += swept.files;
             sum.databases += swept.databases;
             sum.epochs += swept.epochs;
             sum.keys += swept.keys;

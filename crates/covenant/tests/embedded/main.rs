@@ -8,6 +8,8 @@ mod a_backup_that_failed_is_told_and_tried_again;
 #[cfg(test)]
 mod a_contract_ends_and_all_of_its_tenant_goes;
 #[cfg(test)]
+mod a_deleted_file_is_out_of_reach_at_once;
+#[cfg(test)]
 mod a_hold_keeps_what_would_be_deleted;
 #[cfg(test)]
 mod a_key_never_dies_before_what_is_owed;

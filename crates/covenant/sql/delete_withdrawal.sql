@@ -1,0 +1,1 @@
+DELETE FROM withdrawal WHERE tenant = $1 AND file = $2

@@ -2,6 +2,7 @@
 //! first sentence of a contract that does not hold, backends and stores that fail on demand or
 //! are wrong in one way, and a TLS server to point clients at.
 
+mod around;
 mod backend_suite;
 mod escrow;
 mod escrow_suite;
@@ -14,6 +15,7 @@ mod token_suite;
 #[cfg(feature = "transit")]
 pub mod transit;
 
+pub use around::AroundStore;
 pub use backend_suite::backend_suite;
 pub use escrow::MemoryEscrow;
 pub use escrow_suite::{escrow_suite, portable_suite};

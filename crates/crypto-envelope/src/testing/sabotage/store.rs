@@ -4,19 +4,14 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use covenant_core::event::{Action, ActorContext};
-use covenant_core::sealer::{DestroyOrder, Purpose};
-use covenant_core::{EventId, KeyId, OrderId, Owner, TenantId};
+use covenant_core::sealer::Purpose;
+use covenant_core::{KeyId, Owner};
 use time::{Duration, UtcDateTime};
-use uuid::Uuid;
 
-use crate::copies::KeyCopy;
-use crate::group::GroupName;
 use crate::journal::KeyEvent;
-use crate::record::{Erasure, KekRecord, RootRecord, Switch};
-use crate::store::{
-    Added, Changes, Counted, Due, Flush, Gate, KeyStore, Moved, Planned, StoreFuture,
-    StoreStanding, Swap,
-};
+use crate::record::{KekRecord, RootRecord, Switch};
+use crate::store::{Due, Gate, KeyStore, Moved, StoreFuture, StoreStanding, Swap};
+use crate::testing::AroundStore;
 
 /// What is wrong with an [`UnsoundStore`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -100,28 +95,18 @@ impl UnsoundStore {
     }
 }
 
-#[deny(clippy::missing_trait_methods)]
-impl KeyStore for UnsoundStore {
+impl AroundStore for UnsoundStore {
+    fn within(&self) -> &dyn KeyStore {
+        &*self.inner
+    }
+
     fn kek(&self, id: KeyId) -> StoreFuture<'_, Option<KekRecord>> {
         Box::pin(async move {
             let kek = self.inner.kek(id).await?;
             Ok(kek.map(|kek| self.kek_as_read(kek)))
         })
     }
-    fn keks_of<'a>(&'a self, group: &'a GroupName) -> StoreFuture<'a, Vec<KekRecord>> {
-        self.inner.keks_of(group)
-    }
-    fn intend_kek<'a>(&'a self, kek: &'a KekRecord) -> StoreFuture<'a, KekRecord> {
-        self.inner.intend_kek(kek)
-    }
-    fn enable_kek<'a>(
-        &'a self,
-        id: KeyId,
-        canary: &'a [u8],
-        event: &'a KeyEvent,
-    ) -> StoreFuture<'a, KekRecord> {
-        self.inner.enable_kek(id, canary, event)
-    }
+
     fn put_kek<'a>(&'a self, kek: &'a KekRecord, event: &'a KeyEvent) -> StoreFuture<'a, Swap> {
         Box::pin(async move {
             let pending_until = self.short(kek.pending_until);
@@ -132,34 +117,21 @@ impl KeyStore for UnsoundStore {
             self.inner.put_kek(&kek, event).await
         })
     }
-    fn put_empty_kek<'a>(
-        &'a self,
-        kek: &'a KekRecord,
-        event: &'a KeyEvent,
-    ) -> StoreFuture<'a, Swap> {
-        self.inner.put_empty_kek(kek, event)
-    }
-    fn count_wrap(&self, kek: KeyId) -> StoreFuture<'_, Counted> {
-        self.inner.count_wrap(kek)
-    }
+
     fn root(&self, id: KeyId) -> StoreFuture<'_, Option<RootRecord>> {
         Box::pin(async move {
             let root = self.inner.root(id).await?;
             Ok(root.map(|root| self.root_as_read(root)))
         })
     }
+
     fn root_of(&self, owner: Owner, purpose: Purpose) -> StoreFuture<'_, Option<RootRecord>> {
         Box::pin(async move {
             let root = self.inner.root_of(owner, purpose).await?;
             Ok(root.map(|root| self.root_as_read(root)))
         })
     }
-    fn roots_of(&self, owner: Owner, purpose: Purpose) -> StoreFuture<'_, Vec<RootRecord>> {
-        self.inner.roots_of(owner, purpose)
-    }
-    fn add_root<'a>(&'a self, root: &'a RootRecord) -> StoreFuture<'a, Added> {
-        self.inner.add_root(root)
-    }
+
     fn put_root<'a>(&'a self, root: &'a RootRecord, event: &'a KeyEvent) -> StoreFuture<'a, Swap> {
         Box::pin(async move {
             let pending_until = self.short(root.pending_until);
@@ -170,6 +142,7 @@ impl KeyStore for UnsoundStore {
             self.inner.put_root(&root, event).await
         })
     }
+
     fn roots_under(
         &self,
         kek: KeyId,
@@ -189,6 +162,7 @@ impl KeyStore for UnsoundStore {
             Ok(roots)
         })
     }
+
     fn move_roots<'a>(&'a self, to: KeyId, roots: &'a [RootRecord]) -> StoreFuture<'a, Moved> {
         Box::pin(async move {
             let mut living = Vec::new();
@@ -209,29 +183,14 @@ impl KeyStore for UnsoundStore {
             self.inner.move_roots(to, &living).await
         })
     }
-    fn plan_roots(&self, tenant: TenantId, at: UtcDateTime) -> StoreFuture<'_, Planned> {
-        self.inner.plan_roots(tenant, at)
-    }
+
     fn due(&self, now: UtcDateTime) -> StoreFuture<'_, Due> {
         match self.flaw {
             StoreFlaw::DueADayEarly => self.inner.due(now.saturating_add(Duration::DAY)),
             _ => self.inner.due(now),
         }
     }
-    fn next_due(&self) -> StoreFuture<'_, Option<UtcDateTime>> {
-        self.inner.next_due()
-    }
-    fn bury_kek<'a>(
-        &'a self,
-        id: KeyId,
-        at: UtcDateTime,
-        actor: &'a ActorContext,
-    ) -> StoreFuture<'a, (KekRecord, Vec<RootRecord>)> {
-        self.inner.bury_kek(id, at, actor)
-    }
-    fn finish_kek(&self, id: KeyId, at: UtcDateTime) -> StoreFuture<'_, ()> {
-        self.inner.finish_kek(id, at)
-    }
+
     fn bury_root<'a>(
         &'a self,
         id: KeyId,
@@ -252,27 +211,7 @@ impl KeyStore for UnsoundStore {
             })
         })
     }
-    fn erase_subject<'a>(
-        &'a self,
-        order: &'a DestroyOrder,
-        at: UtcDateTime,
-        actor: &'a ActorContext,
-    ) -> StoreFuture<'a, Erasure> {
-        self.inner.erase_subject(order, at, actor)
-    }
-    fn settle_erasure(
-        &self,
-        order: OrderId,
-        complete_by: UtcDateTime,
-    ) -> StoreFuture<'_, UtcDateTime> {
-        self.inner.settle_erasure(order, complete_by)
-    }
-    fn flush(&self) -> StoreFuture<'_, Flush> {
-        self.inner.flush()
-    }
-    fn keks(&self) -> StoreFuture<'_, Vec<KekRecord>> {
-        self.inner.keks()
-    }
+
     fn roots(&self) -> StoreFuture<'_, Vec<RootRecord>> {
         Box::pin(async move {
             let roots = self.inner.roots().await?;
@@ -281,6 +220,7 @@ impl KeyStore for UnsoundStore {
             Ok(roots.into_iter().map(kept).collect())
         })
     }
+
     fn standing(&self) -> StoreFuture<'_, StoreStanding> {
         Box::pin(async move {
             let mut standing = self.inner.standing().await?;
@@ -290,35 +230,12 @@ impl KeyStore for UnsoundStore {
             Ok(standing)
         })
     }
-    fn set_gate(&self, gate: Gate) -> StoreFuture<'_, ()> {
-        self.inner.set_gate(gate)
-    }
-    fn changes(&self, after: u64) -> StoreFuture<'_, Changes> {
-        self.inner.changes(after)
-    }
-    fn restore<'a>(&'a self, copies: &'a [Changes]) -> StoreFuture<'a, ()> {
-        self.inner.restore(copies)
-    }
-    fn put_copy<'a>(&'a self, copy: &'a KeyCopy) -> StoreFuture<'a, ()> {
-        self.inner.put_copy(copy)
-    }
-    fn copies(&self) -> StoreFuture<'_, Vec<KeyCopy>> {
-        self.inner.copies()
-    }
-    fn forget_copy(&self, id: Uuid) -> StoreFuture<'_, ()> {
-        self.inner.forget_copy(id)
-    }
+
     fn add_event<'a>(&'a self, event: &'a KeyEvent) -> StoreFuture<'a, ()> {
         let lost = self.flaw == StoreFlaw::UnwrapsUnrecorded;
         if lost && event.action == Action::KeyUnwrapped {
             return Box::pin(async { Ok(()) });
         }
         self.inner.add_event(event)
-    }
-    fn events(&self, limit: u32) -> StoreFuture<'_, Vec<KeyEvent>> {
-        self.inner.events(limit)
-    }
-    fn settle_events<'a>(&'a self, ids: &'a [EventId]) -> StoreFuture<'a, ()> {
-        self.inner.settle_events(ids)
     }
 }

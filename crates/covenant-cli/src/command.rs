@@ -8,6 +8,7 @@ mod sealing;
 mod tls;
 mod token;
 mod verify;
+mod who;
 
 use crate::output::{Failure, Report};
 

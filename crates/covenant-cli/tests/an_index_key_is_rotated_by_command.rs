@@ -1,9 +1,11 @@
 //! `covenant token`: a rotation of an index's key is begun, watched and ended by the command, while
 //! the service that reads the values fills in the new tokens.
 
+#[cfg(test)]
+mod common;
+
 use std::error::Error;
 use std::path::Path;
-use std::process::Command;
 use std::sync::Arc;
 
 use covenant_core::testing::SeededRandom;
@@ -15,19 +17,15 @@ use crypto_envelope::{Keys, KeysOptions};
 use serde_json::Value;
 use sql_store::{Db, SqliteOptions, SqliteProfile};
 
+use common::said;
+
 type Outcome = Result<(), Box<dyn Error>>;
 
 const WHO: &str = "--actor 00000000-0000-0000-0000-0000000000a1 --reason OPS-17";
 const TENANT: TenantId = TenantId::from_bytes([7; 16]);
 
 fn covenant(folder: &Path, line: &str) -> Result<(i32, String), Box<dyn Error>> {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_covenant"));
-    command.args(line.split_whitespace());
-    command.args(["--store", "keys.db", "--keys", "keks"]);
-    let output = command.current_dir(folder).output()?;
-    let said = [output.stdout, output.stderr].concat();
-    let code = output.status.code().ok_or("killed")?;
-    Ok((code, String::from_utf8(said)?))
+    said(folder, &format!("{line} --store keys.db --keys keks"))
 }
 
 fn token(folder: &Path, line: &str, code: i32) -> Result<String, Box<dyn Error>> {

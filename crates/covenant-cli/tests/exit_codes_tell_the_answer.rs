@@ -10,18 +10,9 @@ use std::path::Path;
 
 use covenant_core::statement::{STATEMENT_FORMAT, Statement};
 
-type Outcome = Result<(), Box<dyn Error>>;
+use common::check;
 
-/// Runs the words of a line; the last words are expected in what it says.
-fn check(folder: &Path, line: &str, code: i32, says: &str) -> Outcome {
-    let args: Vec<_> = line.split_whitespace().collect();
-    let output = common::covenant(folder, &args)?;
-    let said = [output.stdout, output.stderr].concat();
-    let said = str::from_utf8(&said)?;
-    assert_eq!(output.status.code(), Some(code), "{line}: {said}");
-    assert!(said.contains(says), "{line}: {said}");
-    Ok(())
-}
+type Outcome = Result<(), Box<dyn Error>>;
 
 #[test]
 fn usage() -> Outcome {

@@ -1,10 +1,14 @@
 //! `covenant seal` and `covenant open`: any size, any part; nothing stands under the name asked for
 //! unless all of it is authentic; and `covenant keys destroy-subject`.
 
+#[cfg(test)]
+mod common;
+
 use std::error::Error;
 use std::fs;
 use std::path::Path;
-use std::process::Command;
+
+use common::said;
 
 type Outcome = Result<(), Box<dyn Error>>;
 
@@ -13,20 +17,19 @@ const TENANT: &str = "00000000-0000-0000-0000-0000000000c1";
 const OTHER: &str = "00000000-0000-0000-0000-0000000000c2";
 
 fn covenant(folder: &Path, line: &str) -> Result<(i32, String), Box<dyn Error>> {
-    let line = format!("{line} --store sqlite:keys.db --keys file:keks");
-    let mut command = Command::new(env!("CARGO_BIN_EXE_covenant"));
-    command.args(line.split_whitespace()).current_dir(folder);
-    let output = command.output()?;
-    let said = [output.stdout, output.stderr].concat();
-    let code = output.status.code().ok_or("killed")?;
-    Ok((code, String::from_utf8(said)?))
+    said(
+        folder,
+        &format!("{line} --store sqlite:keys.db --keys file:keks"),
+    )
 }
 
 fn check(folder: &Path, line: &str, code: i32, says: &str) -> Outcome {
-    let (found, said) = covenant(folder, line)?;
-    assert_eq!(found, code, "{line}: {said}");
-    assert!(said.contains(says), "{line}: {said}");
-    Ok(())
+    common::check(
+        folder,
+        &format!("{line} --store sqlite:keys.db --keys file:keks"),
+        code,
+        says,
+    )
 }
 
 /// Bytes of which no two neighbouring chunks are alike.

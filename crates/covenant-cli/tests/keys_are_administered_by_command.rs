@@ -1,6 +1,9 @@
 //! `covenant keys`: a life of a key store by the command alone; changes need a reason and an
 //! actor; the state table answers through exit codes.
 
+#[cfg(test)]
+mod common;
+
 use std::error::Error;
 use std::fs;
 use std::path::Path;
@@ -8,26 +11,24 @@ use std::process::Command;
 
 use serde_json::Value;
 
+use common::said;
+
 type Outcome = Result<(), Box<dyn Error>>;
 
 const WHO: &str = "--actor 00000000-0000-0000-0000-0000000000a1 --reason OPS-17";
 
 /// Runs `covenant keys` with these words on the folder's store; the code and what was said.
 fn keys(folder: &Path, line: &str) -> Result<(i32, String), Box<dyn Error>> {
-    let line = format!("keys {line} --store keys.db --keys keks");
-    let mut command = Command::new(env!("CARGO_BIN_EXE_covenant"));
-    command.args(line.split_whitespace()).current_dir(folder);
-    let output = command.output()?;
-    let said = [output.stdout, output.stderr].concat();
-    let code = output.status.code().ok_or("killed")?;
-    Ok((code, String::from_utf8(said)?))
+    said(folder, &format!("keys {line} --store keys.db --keys keks"))
 }
 
 fn check(folder: &Path, line: &str, code: i32, says: &str) -> Outcome {
-    let (found, said) = keys(folder, line)?;
-    assert_eq!(found, code, "{line}: {said}");
-    assert!(said.contains(says), "{line}: {said}");
-    Ok(())
+    common::check(
+        folder,
+        &format!("keys {line} --store keys.db --keys keks"),
+        code,
+        says,
+    )
 }
 
 /// The key-encryption key of a group: its id.

@@ -3,14 +3,14 @@
 
 mod shown;
 
-use covenant_core::event::{ActorContext, ActorKind, Path};
 use covenant_core::sealer::DestroyOrder;
 use covenant_core::{ClauseId, Clock, KeyId, OrderId, TenantId};
-use crypto_envelope::{AdminCall, GroupName, KeyAdmin, KeyError, PendingWindow, Role};
+use crypto_envelope::{AdminCall, GroupName, KeyAdmin, KeyError, PendingWindow};
 use serde_json::json;
 use uuid::Uuid;
 
 use super::key_place::{Begin, KeyPlace, failure, waited};
+use super::who::Who;
 use crate::output::{FALSE, Failure, GOOD, Report, Table};
 use shown::{listed, report, said, show};
 
@@ -18,12 +18,8 @@ use shown::{listed, report, said, show};
 pub(crate) struct Keys {
     #[command(flatten)]
     place: KeyPlace,
-    /// Id of the administrator who acts.
-    #[arg(long, value_name = "UUID", global = true)]
-    actor: Option<Uuid>,
-    /// The ticket or change on which the call rests; only its id is recorded.
-    #[arg(long, value_name = "TICKET", global = true)]
-    reason: Option<String>,
+    #[command(flatten)]
+    who: Who,
     #[command(subcommand)]
     verb: Verb,
 }
@@ -108,41 +104,21 @@ impl Keys {
     }
 
     async fn answer(self) -> Result<Report, Failure> {
-        if self.verb.changes() && (self.reason.is_none() || self.actor.is_none()) {
-            return Err(Failure::usage("a change needs --reason and --actor"));
-        }
+        let call = if self.verb.changes() {
+            self.who.changes()?
+        } else {
+            self.who.looks()
+        };
         let begin = if matches!(self.verb, Verb::Init) {
             Begin::Create
         } else {
             Begin::Open
         };
         let opened = self.place.open(begin).await?;
-        let call = administrator(self.actor, self.reason.as_deref());
         act(&opened.keys, &call, self.verb, &*opened.clock)
             .await
             .map_err(failure)
     }
-}
-
-/// Whoever runs the command, as the administrator that he says he is.
-pub(super) fn administrator(actor: Option<Uuid>, reason: Option<&str>) -> AdminCall {
-    AdminCall {
-        actor: ActorContext {
-            kind: ActorKind::Staff,
-            id: actor,
-            on_behalf_of: None,
-            path: Path::Server,
-            address: None,
-        },
-        role: Role::SysAdmin,
-        reason: reason.map_or(Uuid::nil(), ticket),
-    }
-}
-
-/// The id of a ticket: its own when it is a UUID, else one made of its name.
-fn ticket(name: &str) -> Uuid {
-    name.parse()
-        .unwrap_or_else(|_| Uuid::new_v5(&Uuid::NAMESPACE_OID, name.as_bytes()))
 }
 
 async fn act(

@@ -10,9 +10,11 @@ use std::io::{self, ErrorKind, Read as _, Write as _};
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
+use std::sync::Arc;
 
 use covenant_core::sealer::Purpose;
 use covenant_core::{Owner, TenantId};
+use crypto_envelope::Keys;
 use crypto_envelope::blob::{BlobError, Blobs};
 use serde_json::json;
 
@@ -124,13 +126,7 @@ impl Seal {
         if self.new_tenant {
             keys.create_tenant(tenant).await.map_err(failure)?;
         }
-        let blobs = Blobs::new(
-            keys,
-            Owner::Tenant(tenant),
-            Purpose::Data,
-            "file",
-            "content",
-        );
+        let blobs = files_of(keys, tenant);
         let mut writer = blobs.seal(&name).await.map_err(not_sealed)?;
         let work = Progress::counting("MiB sealed");
         let mut piece = vec![0; usize::try_from(PIECE_LEN_BYTES).unwrap_or(usize::MAX)];
@@ -194,13 +190,7 @@ impl Open {
         let source = FileSource::new(input::open(&file)?);
         let mut plain = Beside::new(&out)?;
         let keys = place.open(Begin::Open).await?.keys;
-        let blobs = Blobs::new(
-            keys,
-            Owner::Tenant(tenant),
-            Purpose::Data,
-            "file",
-            "content",
-        );
+        let blobs = files_of(keys, tenant);
         let mut reader = blobs.open(&name, source).await.map_err(not_sealed)?;
         let len = reader.plain_len();
         let range = match self.range {
@@ -235,6 +225,12 @@ impl Open {
             json,
         })
     }
+}
+
+/// Where the sealed files of a tenant are.
+fn files_of(keys: Arc<Keys>, tenant: TenantId) -> Blobs {
+    let owner = Owner::Tenant(tenant);
+    Blobs::new(keys, owner, Purpose::Data, "file", "content")
 }
 
 /// The last part of a path, as text.

@@ -12,10 +12,9 @@ use crypto_envelope::token::{Field, Normaliser, SqlTable, Tally, TokenTable as _
 use crypto_envelope::{KeyAdmin as _, KeyRecordInfo, Keys};
 use serde_json::json;
 use sql_store::SqliteProfile;
-use uuid::Uuid;
 
 use super::key_place::{Begin, DatabasePlace, KeyPlace, Opened, chain, database, failure, waited};
-use super::keys::administrator;
+use super::who::Who;
 use crate::output::{FALSE, Failure, GOOD, Report, Table};
 
 #[derive(Debug, clap::Args)]
@@ -31,12 +30,8 @@ pub(crate) struct Token {
     /// The tenant whose index it is.
     #[arg(long, value_name = "UUID", global = true)]
     tenant: Option<TenantId>,
-    /// Id of the administrator who acts.
-    #[arg(long, value_name = "UUID", global = true)]
-    actor: Option<Uuid>,
-    /// The ticket or change on which the call rests; only its id is recorded.
-    #[arg(long, value_name = "TICKET", global = true)]
-    reason: Option<String>,
+    #[command(flatten)]
+    who: Who,
     #[command(subcommand)]
     verb: Verb,
 }
@@ -99,10 +94,7 @@ impl Token {
         match &self.verb {
             Verb::Status { name } => self.opened(name).await?.status().await,
             Verb::Rotate { name } => {
-                if self.reason.is_none() || self.actor.is_none() {
-                    return Err(Failure::usage("a change needs --reason and --actor"));
-                }
-                let call = administrator(self.actor, self.reason.as_deref());
+                let call = self.who.changes()?;
                 self.opened(name).await?.rotate(&call).await
             }
         }

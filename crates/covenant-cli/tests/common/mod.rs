@@ -17,6 +17,28 @@ pub(crate) fn covenant<A: AsRef<OsStr>>(
     Ok(command.args(args).current_dir(folder).output()?)
 }
 
+/// Runs a line of words in a folder; the code, and all that was said.
+pub(crate) fn said(folder: &Path, line: &str) -> Result<(i32, String), Box<dyn Error>> {
+    let words: Vec<&str> = line.split_whitespace().collect();
+    let output = covenant(folder, &words)?;
+    let said = [output.stdout, output.stderr].concat();
+    let code = output.status.code().ok_or("killed")?;
+    Ok((code, String::from_utf8(said)?))
+}
+
+/// Runs a line of words, which ends with this code and says this.
+pub(crate) fn check(
+    folder: &Path,
+    line: &str,
+    code: i32,
+    says: &str,
+) -> Result<(), Box<dyn Error>> {
+    let (found, said) = said(folder, line)?;
+    assert_eq!(found, code, "{line}: {said}");
+    assert!(said.contains(says), "{line}: {said}");
+    Ok(())
+}
+
 /// The folder with the small policy and its page.
 pub(crate) fn documents() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/documents")
@@ -34,4 +56,15 @@ pub(crate) fn signed(text: &str, by: &[&Ed25519Signer]) -> Result<String, Box<dy
         note.add_signature(&signer.sign_line(text))?;
     }
     Ok(note.to_string())
+}
+
+/// Uses every helper, so that none is dead in a test file that needs only some.
+#[test]
+fn a_signed_text_is_authentic_under_its_key() -> Result<(), Box<dyn Error>> {
+    let folder = tempfile::tempdir()?;
+    let by = signer("example.org", 7)?;
+    std::fs::write(folder.path().join("text"), signed("a text\n", &[&by])?)?;
+    let line = format!("verify text --key {}", by.vkey());
+    assert!(documents().is_dir());
+    check(folder.path(), &line, 0, "example.org")
 }

@@ -17,8 +17,9 @@ use std::sync::{Arc, PoisonError};
 use ::time::{Duration, UtcDateTime};
 use backup_engine::testing::FaultDepot;
 use backup_engine::{BackupPolicy, Schedule};
-use covenant::Wraps;
-use covenant_core::{Clock, PeriodError};
+use covenant::{RecordTables, Wrap, Wraps};
+use covenant_core::{Action, Clock, EventSink, PeriodError};
+use retention_policy::testing::physical::NoVacuum;
 use tenant_isolation::TenantState;
 
 pub(super) use depot::{Strain, Strained};
@@ -98,28 +99,28 @@ pub(super) fn of(sabotage: Option<Sabotage>, folder: &Path, clock: &Arc<dyn Cloc
             wraps.schedule = Some(Box::new(|_sound| Arc::new(time::CronSchedule)));
         }
         Sabotage::IndexRowOnly => {
-            wraps.tables = Some(Box::new(|sound| Arc::new(records::IndexRowOnly(sound))));
+            wraps.tables = Some(tables(records::Flaw::IndexRowOnly));
         }
         Sabotage::BinVisible => {
-            wraps.tables = Some(Box::new(|sound| Arc::new(records::BinVisible(sound))));
+            wraps.tables = Some(tables(records::Flaw::BinVisible));
         }
         Sabotage::RoleByMember => {
             wraps.registry = Some(Box::new(|sound| Arc::new(tenants::RoleByMember(sound))));
         }
         Sabotage::BinLost => {
-            wraps.tables = Some(Box::new(|sound| Arc::new(records::BinLost(sound))));
+            wraps.tables = Some(tables(records::Flaw::BinLost));
         }
         Sabotage::NoVacuum => {
-            wraps.flush = Some(Box::new(|_sound| Arc::new(records::CheckpointOnly)));
+            wraps.flush = Some(Box::new(|_sound| Arc::new(NoVacuum)));
         }
         Sabotage::NoCheckpoint => {
             wraps.flush = Some(Box::new(|_sound| Arc::new(records::VacuumOnly::default())));
         }
         Sabotage::ChangeUnlogged => {
-            wraps.sink = Some(Box::new(|sound| Arc::new(records::Forgetful(sound))));
+            wraps.sink = Some(silent(access::is_change));
         }
         Sabotage::AccessUnlogged => {
-            wraps.sink = Some(Box::new(|sound| Arc::new(access::Silent(sound))));
+            wraps.sink = Some(silent(access::is_access));
         }
         Sabotage::DeletedReadableInCache => {
             wraps.registry = Some(Box::new(|sound| Arc::new(tenants::Cached::new(sound))));
@@ -260,4 +261,12 @@ impl Schedule for Switched {
             Cadence::Off => Ok(now.saturating_add(Duration::days(36_500))),
         }
     }
+}
+
+fn tables(flaw: records::Flaw) -> Wrap<dyn RecordTables> {
+    Box::new(move |sound| Arc::new(records::Tables { sound, flaw }))
+}
+
+fn silent(about: fn(Action) -> bool) -> Wrap<dyn EventSink> {
+    Box::new(move |sound| Arc::new(access::Silent { sound, about }))
 }

@@ -1,14 +1,18 @@
-//! Wrong about access: who looked at what is recorded nowhere.
+//! Wrong about what happened: some acts are recorded nowhere.
 
 use std::sync::Arc;
 
 use covenant_core::{Action, BoxFuture, Event, EventId, EventSink, OutboxTx, Prepared, SinkError};
 
-/// Says of every access that it was recorded, and records none.
+/// Says of every event that it was recorded, and records none of these actions.
 #[derive(Debug)]
-pub(super) struct Silent(pub(super) Arc<dyn EventSink>);
+pub(super) struct Silent {
+    pub(super) sound: Arc<dyn EventSink>,
+    pub(super) about: fn(Action) -> bool,
+}
 
-const fn is_access(action: Action) -> bool {
+/// Who looked at what.
+pub(super) const fn is_access(action: Action) -> bool {
     matches!(
         action,
         Action::AccessAllowed
@@ -19,11 +23,16 @@ const fn is_access(action: Action) -> bool {
     )
 }
 
+/// What was changed.
+pub(super) const fn is_change(action: Action) -> bool {
+    matches!(action, Action::ChangeRecorded)
+}
+
 impl EventSink for Silent {
     fn prepare(&self, event: Event) -> BoxFuture<'_, Result<Prepared, SinkError>> {
         Box::pin(async move {
-            let unlogged = is_access(event.action);
-            let mut prepared = self.0.prepare(event).await?;
+            let unlogged = (self.about)(event.action);
+            let mut prepared = self.sound.prepare(event).await?;
             if unlogged {
                 prepared.rows.clear();
             }
@@ -36,13 +45,13 @@ impl EventSink for Silent {
         tx: &'a mut dyn OutboxTx,
         prepared: Prepared,
     ) -> BoxFuture<'a, Result<EventId, SinkError>> {
-        self.0.record(tx, prepared)
+        self.sound.record(tx, prepared)
     }
 
     fn emit(&self, event: Event) -> BoxFuture<'_, Result<EventId, SinkError>> {
-        if is_access(event.action) {
+        if (self.about)(event.action) {
             return Box::pin(std::future::ready(Ok(event.id)));
         }
-        self.0.emit(event)
+        self.sound.emit(event)
     }
 }

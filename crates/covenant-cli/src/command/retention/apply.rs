@@ -4,12 +4,13 @@
 
 mod part;
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
 use covenant_core::digest::Digest;
-use covenant_core::{BoxFuture, Period, TenantId};
+use covenant_core::{BoxFuture, ItemId, Period, TenantId};
 use retention_policy::apply::{
     self, ApplyError, Certifier, Conditions, DisposeError, Disposer, Disposers, Ended, Joints,
 };
@@ -218,12 +219,11 @@ impl Apply {
         let order = Order::new(tenant, self.hash, key);
         let probes = opened.rows.probes(tenant, plan.items()).await;
         let probes = probes.map_err(|error| unread(&error))?;
-        let made_at = |class: &str, id: &covenant_core::ItemId| {
-            let mut items = seen.items.as_slice().iter();
-            items
-                .find(|item| item.class == class && item.id == *id)?
-                .made_at
-        };
+        let items = seen.items.as_slice().iter();
+        let made: BTreeMap<_, _> = items
+            .map(|item| ((item.class.as_str(), &item.id), item.made_at))
+            .collect();
+        let made_at = |class: &str, id: &ItemId| made.get(&(class, id)).copied().flatten();
         let disposals = order.disposals(plan, set, &probes, made_at);
         let disposals = disposals.ok_or_else(|| {
             Failure::usage("an item has more stores or probes than a disposal may have")
@@ -262,7 +262,7 @@ fn unmoved(plan: &Plan, seen: &Seen, set: &RuleSet, now: UtcDateTime) -> Result<
     let occurrences = seen.items.occurrences();
     let moment = Moment::at(now).with_slack(SWEEP);
     let views = seen.items.views(&occurrences);
-    let kept: std::collections::BTreeSet<_> = views
+    let kept: BTreeSet<_> = views
         .iter()
         .map(|item| {
             (

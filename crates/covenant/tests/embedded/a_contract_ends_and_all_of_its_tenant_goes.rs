@@ -14,6 +14,7 @@ use retention_policy::{Hold, HoldAct, HoldMode, HoldScope, Later};
 use tenant_isolation::{Caller, ServiceKind};
 use time::Duration;
 
+use crate::broken::{self, Switch};
 use crate::common::{Outcome, Stage, admin, admin_id, full, item, profile, tenant};
 
 /// The promise: so long after the end of the contract everything is gone.
@@ -24,8 +25,8 @@ fn billing() -> Caller {
 }
 
 /// Two tenants with a record and some backups each, under the figures of this document.
-async fn two_tenants(document: &str) -> Outcome<(Stage, Vec<[u8; 24]>)> {
-    let stage = Stage::with(profile(document)?, Wraps::default()).await?;
+async fn two_tenants(document: &str, wraps: Wraps) -> Outcome<(Stage, Vec<[u8; 24]>)> {
+    let stage = Stage::with(profile(document)?, wraps).await?;
     let mut salts = Vec::new();
     for number in [1, 2] {
         let (me, who) = (tenant(number), admin(number));
@@ -89,7 +90,7 @@ async fn neighbour_is_whole(stage: &Stage) -> Outcome {
 // clause
 #[tokio::test]
 async fn nothing_before_and_all_of_it_after() -> Outcome {
-    let (stage, salts) = two_tenants("protopie").await?;
+    let (stage, salts) = two_tenants("protopie", Wraps::default()).await?;
     let (me, who) = (tenant(1), admin(1));
     let ended = stage.clock.now();
     stage.covenant.end_contract(&billing(), me).await?;
@@ -127,7 +128,7 @@ async fn nothing_before_and_all_of_it_after() -> Outcome {
 // clause: Q-23
 #[tokio::test]
 async fn of_a_database_that_was_deleted_and_purged_before() -> Outcome {
-    let (stage, salts) = two_tenants("protopie").await?;
+    let (stage, salts) = two_tenants("protopie", Wraps::default()).await?;
     let me = tenant(1);
     stage.covenant.delete_database(&admin(1), me).await?;
     stage.run_for(Duration::days(31)).await?;
@@ -142,7 +143,7 @@ async fn of_a_database_that_was_deleted_and_purged_before() -> Outcome {
 // clause: Q-23
 #[tokio::test]
 async fn what_a_restart_interrupts_is_finished() -> Outcome {
-    let (mut stage, salts) = two_tenants("protopie").await?;
+    let (mut stage, salts) = two_tenants("protopie", Wraps::default()).await?;
     let ended = stage.clock.now();
     stage.covenant.end_contract(&admin(1), tenant(1)).await?;
     stage.run_for(Duration::days(2)).await?;
@@ -151,10 +152,30 @@ async fn what_a_restart_interrupts_is_finished() -> Outcome {
     all_gone(&stage, &salts).await
 }
 
+// clause: Q-23
+#[tokio::test]
+async fn what_fails_on_the_way_is_done_later_when_its_keys_are_gone_already() -> Outcome {
+    for action in [Action::BackupPurged, Action::DatabasePurged] {
+        let switch = Switch::default();
+        let (stage, salts) = two_tenants("protopie", broken::sink(&switch, action)).await?;
+        let ended = stage.clock.now();
+        stage.covenant.end_contract(&billing(), tenant(1)).await?;
+        switch.on();
+        let swept = stage.run_until(ended + Duration::days(8)).await?;
+        assert!(swept.failed > 0, "{swept:?}");
+        assert_eq!(living_keks(&stage, 1).await?, 0, "keys wait for nobody");
+        assert!(!told(&stage).await?.contains(&action));
+        switch.off();
+        stage.run_until(ended + Duration::days(9)).await?;
+        all_gone(&stage, &salts).await?;
+    }
+    Ok(())
+}
+
 // clause: P-47, Q-23
 #[tokio::test]
 async fn a_hold_keeps_all_of_it_until_it_is_released() -> Outcome {
-    let (stage, salts) = two_tenants("protopie").await?;
+    let (stage, salts) = two_tenants("protopie", Wraps::default()).await?;
     let me = tenant(1);
     stage.covenant.end_contract(&billing(), me).await?;
     let ended = stage.clock.now();
@@ -192,7 +213,7 @@ async fn a_hold_keeps_all_of_it_until_it_is_released() -> Outcome {
 // clause: P-60, Q-23
 #[tokio::test]
 async fn where_nothing_is_promised_of_it_backups_keep_their_own_days() -> Outcome {
-    let (stage, salts) = two_tenants("prodb").await?;
+    let (stage, salts) = two_tenants("prodb", Wraps::default()).await?;
     let me = tenant(1);
     stage.covenant.end_contract(&billing(), me).await?;
     stage.run_for(Duration::days(30)).await?;

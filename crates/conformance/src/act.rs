@@ -13,9 +13,11 @@ use crate::canary::{Canary, Salt};
 
 mod keys;
 mod people;
+mod ruled;
 
 pub use keys::{KeyRole, KeySeen, KeyStanding, KeyUse, KeyVerb};
 pub use people::{Certified, Person};
+pub use ruled::{Lacking, StoreSeen};
 
 /// A tenant, by the scenario's own number.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -401,6 +403,16 @@ acts! {
         /// The address, as a URL.
         address: String,
     },
+    /// Lists every store in which something of a tenant lies, and the rules of each class in it. Answer:
+    /// [`Seen::Stores`].
+    ListStores,
+    /// Starts another deployment of the same system, with stores of its own, whose rules lack
+    /// something; it ends at once. Answer: [`Seen::Done`]; one that does not start is
+    /// [`crate::Refusal::Denied`].
+    StartAnother {
+        /// What its rules lack.
+        lacking: Lacking,
+    },
     /// Lists all keys. Answer: [`Seen::Keys`]; a role that may not is [`crate::Refusal::Denied`].
     ListKeys {
         /// In which role.
@@ -466,6 +478,8 @@ pub enum Seen {
     Chain(Vec<CertificateSeen>),
     /// All keys.
     Keys(Vec<KeySeen>),
+    /// All stores.
+    Stores(Vec<StoreSeen>),
 }
 
 /// What a put tells.

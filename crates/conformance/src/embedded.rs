@@ -8,16 +8,17 @@ mod keys;
 mod log;
 mod look;
 mod people;
+mod ruled;
 mod schema;
 mod trail;
 mod wraps;
 
 use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use backup_engine::testing::Faults;
-use covenant::{Covenant, Profile, Session, Settings};
+use covenant::{Covenant, Profile, ProfileError, Session, Settings};
 use covenant_core::testing::SeededRandom;
 use covenant_core::{BoxFuture, Clock, Event, ItemId, ManualClock, RegionSet, TenantId, UserId};
 use policy_document::Document;
@@ -148,7 +149,7 @@ impl Embedded {
     ) -> Result<Self, BuildError> {
         let folder = tempfile::tempdir().map_err(not_started)?;
         let regions = RegionSet::new([REGION]).map_err(not_started)?;
-        let profile = Profile::from_document(document, regions).map_err(not_started)?;
+        let profile = profile_of(document, regions).map_err(not_started)?;
         let random = Arc::new(SeededRandom::new(RANDOM_SEED));
         let switches = Switches {
             cadence: Arc::new(Mutex::new(Cadence::AsPromised)),
@@ -350,6 +351,30 @@ impl Subject for Embedded {
             self.refresh_due().await
         })
     }
+}
+
+/// The profiles of the last documents. Whether rules and backups can be honoured is found on every day
+/// of the calendar's cycle, which takes longer than a scenario, and a document says the same each time.
+static PROFILES: Mutex<Vec<(Document, Profile)>> = Mutex::new(Vec::new());
+/// How many profiles are kept; more documents than a run has.
+const PROFILES_MAX: usize = 16;
+
+fn profile_of(document: &Document, regions: RegionSet) -> Result<Profile, ProfileError> {
+    let lock = || PROFILES.lock().unwrap_or_else(PoisonError::into_inner);
+    let known = lock().iter().find_map(|(known, profile)| {
+        let same = known == document && profile.regions == regions;
+        same.then(|| profile.clone())
+    });
+    if let Some(known) = known {
+        return Ok(known);
+    }
+    let profile = Profile::from_document(document, regions)?;
+    let mut profiles = lock();
+    if profiles.len() >= PROFILES_MAX {
+        profiles.remove(0);
+    }
+    profiles.push((document.clone(), profile.clone()));
+    Ok(profile)
 }
 
 fn not_started(error: impl std::error::Error + Send + Sync + 'static) -> BuildError {

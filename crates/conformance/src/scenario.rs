@@ -24,6 +24,7 @@ mod key_life;
 mod key_wait;
 mod keys;
 mod privacy;
+mod ruled;
 mod steps;
 mod termination;
 mod transit;
@@ -139,6 +140,7 @@ pub const CATALOGUE: &[Scenario] = &[
     key_expiry::EXPIRY_VALUES,
     keys::ONE_KEY_PER_VAULT,
     key_wait::WAIT_WINDOW,
+    ruled::EVERY_STORE_RULED,
     privacy::MASKED_UNTIL_REVEALED,
     termination::ALL_STORES_AND_KEYS,
     termination::NOTHING_BEFORE_THE_END,

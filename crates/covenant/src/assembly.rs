@@ -35,6 +35,7 @@ use crate::control::{self, Heads};
 use crate::error::{Error, StartError};
 use crate::files::{PublicFiles, StoreFiles};
 use crate::floors::Floors;
+use crate::held::{self, AllStores, Holdings, RuledStore};
 use crate::hold::{HeldKeys, HoldTables, SqlHoldTables};
 use crate::joints::{WrapEach, Wraps, wrapped};
 use crate::keyring::{self, Keyring, OnShut, Opening};
@@ -84,6 +85,8 @@ pub struct Covenant {
 /// Everything that is wired together.
 pub(crate) struct Parts {
     pub(crate) layout: Layout,
+    /// Its stores, as the rules know them.
+    pub(crate) stores: Vec<RuledStore>,
     pub(crate) profile: Profile,
     pub(crate) region: Region,
     pub(crate) durability: Durability,
@@ -217,6 +220,13 @@ impl Covenant {
             wraps,
         } = settings;
         let clock = wrapped(wraps.clock, clock);
+        // before anything is opened: what nobody has ruled is not served
+        let all_stores = AllStores {
+            layout: layout.clone(),
+            declared: profile.declared.clone(),
+        };
+        let holdings: Arc<dyn Holdings> = wrapped(wraps.holdings, Arc::new(all_stores));
+        let stores = held::ruled(&profile, &holdings.held())?;
         let region = profile
             .regions
             .iter()
@@ -330,6 +340,7 @@ impl Covenant {
             Arc::new(stores::objects(&layout.objects(), durability)?),
         );
         let parts = Parts {
+            stores,
             files: wrapped(wraps.files, Arc::new(StoreFiles::new(Arc::clone(&objects)))),
             objects,
             layout,
@@ -387,6 +398,15 @@ impl Covenant {
     #[must_use]
     pub fn layout(&self) -> &Layout {
         &self.parts.layout
+    }
+
+    /// The stores in which something of a tenant lies, and those that the document declares besides,
+    /// each with the rules that every class in it is
+    /// under.
+    #[must_use]
+    // clause: P-40
+    pub fn stores(&self) -> &[RuledStore] {
+        &self.parts.stores
     }
 
     /// The audit log, for readers and auditors.

@@ -34,6 +34,17 @@ pub enum StartError {
     /// A column of the live schema is not declared, or a declared one is missing.
     #[error("the live schema and the data map differ: {0}")]
     Schema(String),
+    /// No rule says what becomes of a store that is here, or of a class in it.
+    #[error("nobody has ruled {}{store}", .class.as_ref().map_or_else(String::new, |class| format!("class {class} in ")))]
+    Unruled {
+        /// The store, by its folder.
+        store: String,
+        /// The class; `None` for the whole store.
+        class: Option<String>,
+    },
+    /// Something lies beside the stores that is none of them: nobody has ruled it.
+    #[error("{0} is no store of this deployment: nobody has ruled it")]
+    UnknownStore(String),
     /// The isolation of tenants is broken.
     #[error("the isolation of tenants is broken: {0}")]
     NotIsolated(String),

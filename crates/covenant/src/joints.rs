@@ -15,6 +15,7 @@ use retention_policy::apply::Flush;
 use tenant_isolation::{Registry, TenantStore};
 
 use crate::files::PublicFiles;
+use crate::held::Holdings;
 use crate::hold::HoldTables;
 use crate::record::RecordTables;
 
@@ -44,6 +45,8 @@ pub struct Wraps {
     pub registry: Option<Wrap<dyn Registry>>,
     /// The stores of tenants.
     pub tenants: Option<Wrap<dyn TenantStore>>,
+    /// Which stores there are.
+    pub holdings: Option<Wrap<dyn Holdings>>,
     /// What may and must go.
     pub retention: Option<Wrap<dyn Retention>>,
     /// Removal of bytes from database files.

@@ -44,6 +44,8 @@ mod files;
 #[cfg(feature = "sqlite")]
 mod floors;
 #[cfg(feature = "sqlite")]
+mod held;
+#[cfg(feature = "sqlite")]
 pub mod hold;
 #[cfg(feature = "sqlite")]
 mod joints;
@@ -83,12 +85,16 @@ pub use error::{Error, StartError};
 #[cfg(feature = "sqlite")]
 pub use files::{PublicFiles, Reached, StoreFiles, Way};
 #[cfg(feature = "sqlite")]
+pub use held::{HeldStore, Holdings, RuledStore};
+#[cfg(feature = "sqlite")]
 pub use joints::{Wrap, WrapEach, Wraps};
 #[cfg(feature = "sqlite")]
 pub use key_copies::RecoveredKeys;
 #[cfg(feature = "sqlite")]
 pub use key_desk::KeyDesk;
-pub use profile::{CLASS_ATTACHMENT, CLASS_DATABASE, CLASS_RECORD, Profile, ProfileError};
+pub use profile::{
+    CLASS_ATTACHMENT, CLASS_DATABASE, CLASS_RECORD, DeclaredStore, Profile, ProfileError,
+};
 #[cfg(feature = "sqlite")]
 pub use purge::{FromBin, Purged};
 #[cfg(feature = "sqlite")]

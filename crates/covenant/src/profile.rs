@@ -62,6 +62,8 @@ pub struct Profile {
     pub file_store: Option<String>,
     /// The classes of which an attached file may be: what keeps any of them keeps it.
     pub file_classes: Vec<ClassId>,
+    /// The stores that the document declares, but for those that hold nothing of a tenant.
+    pub declared: Vec<DeclaredStore>,
     /// The rule that keeps a record in the bin.
     pub bin_floor: String,
     /// When backups are taken and when they die.
@@ -79,6 +81,18 @@ pub struct Profile {
     pub key_expiry: KeyExpiry,
     /// How far the wall clock may be ahead of elapsed time before deletions stop.
     pub clock_step_max: std::time::Duration,
+}
+
+/// A store that a document declares.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct DeclaredStore {
+    /// Its id.
+    pub id: String,
+    /// What it is.
+    pub kind: retention_policy::StoreKind,
+    /// The classes that lie in it.
+    pub classes: Vec<String>,
 }
 
 /// A document gives no profile that can be honoured.
@@ -167,6 +181,7 @@ impl Profile {
             backups: backup_store(document).map(|store| store.id.to_string()),
             file_store,
             file_classes,
+            declared: declared(document),
             bin_floor,
             backup,
             backup_floor: backup_floor(document),
@@ -195,6 +210,17 @@ fn files(document: &Document) -> Result<(Option<String>, Vec<ClassId>), ProfileE
     }
     let classes: Result<_, _> = classes.iter().map(|name| class(name)).collect();
     Ok((Some(store.id.to_string()), classes?))
+}
+
+fn declared(document: &Document) -> Vec<DeclaredStore> {
+    let stores = document.stores().iter();
+    let stores = stores.filter(|store| !store.classes.is_empty());
+    let declared = |store: &policy_document::Store| DeclaredStore {
+        id: store.id.to_string(),
+        kind: crate::rules::kind(store.kind),
+        classes: store.classes.iter().map(ToString::to_string).collect(),
+    };
+    stores.map(declared).collect()
 }
 
 /// Which two exclude each other when the key of an epoch dies before its floor.

@@ -13,7 +13,7 @@ use retention_policy::{
     RuleSpec, RulesFile, StoreKind as Lies, StoreSpec,
 };
 
-use crate::profile::{CLASS_DATABASE, CLASS_RECORD};
+use crate::profile::{CLASS_ATTACHMENT, CLASS_DATABASE, CLASS_RECORD};
 
 /// The rule that keeps a record in the bin where no clause does: ours.
 const BIN_FLOOR: &str = "bin-floor";
@@ -28,6 +28,10 @@ const DATABASE_GONE: &str = "P30D";
 const BACKUP_KEPT: Period = Period::days(30);
 /// The store of records and databases where the document declares none: ours.
 const STORE_ROWS: &str = "rows";
+/// The store of attached files where the document declares none: ours.
+const STORE_OBJECTS: &str = "objects";
+/// The store of backups where the document declares none: ours.
+const STORE_BACKUPS: &str = "backups";
 /// Seconds of a day of 24 hours.
 const DAY_SECS: u64 = 86_400;
 
@@ -130,6 +134,7 @@ impl<'d> Bridge<'d> {
                 ..StoreSpec::default()
             });
         }
+        undeclared(&mut stores, &mut classes, &rows);
         for store in &mut stores {
             if store.id == rows || store.kind == Lies::Epoch {
                 store
@@ -501,6 +506,56 @@ impl<'d> Bridge<'d> {
     }
 }
 
+/// The stores that every deployment has and the document does not name: attached files, and the
+/// copies of both.
+// clause: P-40
+fn undeclared(stores: &mut Vec<StoreSpec>, classes: &mut Vec<ClassSpec>, rows: &str) {
+    let objects = stores.iter().find(|store| store.kind == Lies::Object);
+    let objects = match objects {
+        Some(store) => store.id.clone(),
+        None => {
+            if classes.iter().all(|class| class.id != CLASS_ATTACHMENT) {
+                classes.push(ClassSpec {
+                    id: CLASS_ATTACHMENT.to_owned(),
+                    ..ClassSpec::default()
+                });
+            }
+            stores.push(StoreSpec {
+                id: STORE_OBJECTS.to_owned(),
+                kind: Lies::Object,
+                classes: vec![CLASS_ATTACHMENT.to_owned()],
+                ..StoreSpec::default()
+            });
+            STORE_OBJECTS.to_owned()
+        }
+    };
+    let is_copied = |store: &&StoreSpec| store.id == rows || store.id == objects;
+    if stores.iter().all(|store| store.kind != Lies::Epoch) {
+        let copied = stores.iter().filter(is_copied);
+        let mut held: Vec<String> = copied.flat_map(|store| store.classes.clone()).collect();
+        held.sort_unstable();
+        held.dedup();
+        stores.push(StoreSpec {
+            id: STORE_BACKUPS.to_owned(),
+            kind: Lies::Epoch,
+            classes: held,
+            fed_by: vec![rows.to_owned(), objects],
+            ..StoreSpec::default()
+        });
+    }
+}
+
+/// The kind of a declared store, as rules name it.
+pub(crate) const fn kind(kind: StoreKind) -> Lies {
+    match kind {
+        StoreKind::Object => Lies::Object,
+        StoreKind::Epoch => Lies::Epoch,
+        StoreKind::Log => Lies::Log,
+        StoreKind::External => Lies::External,
+        _ => Lies::Sql,
+    }
+}
+
 fn store(store: &policy_document::Store) -> StoreSpec {
     let erase = store.erase.iter().filter_map(|erase| {
         Some(match erase {
@@ -518,13 +573,7 @@ fn store(store: &policy_document::Store) -> StoreSpec {
     });
     StoreSpec {
         id: store.id.to_string(),
-        kind: match store.kind {
-            StoreKind::Object => Lies::Object,
-            StoreKind::Epoch => Lies::Epoch,
-            StoreKind::Log => Lies::Log,
-            StoreKind::External => Lies::External,
-            _ => Lies::Sql,
-        },
+        kind: kind(store.kind),
         classes: store.classes.iter().map(ToString::to_string).collect(),
         fed_by: store.fed_by.iter().map(ToString::to_string).collect(),
         every,

@@ -6,9 +6,13 @@ use std::sync::Arc;
 use backup_engine::depot::{Fsync, ObjectDepot};
 use covenant_core::{Clock, Region};
 use object_store::local::LocalFileSystem;
+use retention_policy::scan::sqlite_files;
 use sql_store::{Db, Durability, SqliteOptions, SqliteProfile};
 
 use crate::error::StartError;
+
+/// What a file system puts into the root of a volume by itself.
+const LOST_AND_FOUND: &str = "lost+found";
 
 /// The folders and files of a deployment.
 #[derive(Debug, Clone)]
@@ -97,6 +101,32 @@ impl Layout {
             .join("main.db")
     }
 
+    /// Checks that nothing else lies there: what nobody declared, no rule rules.
+    // clause: P-40
+    pub(crate) fn check_entries(&self) -> Result<(), StartError> {
+        let io = |source| StartError::Io {
+            what: "the folder",
+            source,
+        };
+        let databases = [self.control(), self.audit(), self.keys()];
+        let databases = databases.iter().flat_map(|file| sqlite_files(file));
+        let known: Vec<PathBuf> = self
+            .sources()
+            .into_iter()
+            .chain([self.keks(), self.root.join(LOST_AND_FOUND)])
+            .chain(databases)
+            .collect();
+        for entry in std::fs::read_dir(&self.root).map_err(io)? {
+            let path = entry.map_err(io)?.path();
+            if !known.contains(&path) {
+                let name = path.file_name().unwrap_or_default();
+                let name = name.to_string_lossy().into_owned();
+                return Err(StartError::UnknownStore(name));
+            }
+        }
+        Ok(())
+    }
+
     /// Makes the folders; they must not be there.
     pub(crate) fn create(&self) -> Result<(), StartError> {
         if let Ok(mut entries) = std::fs::read_dir(&self.root)
@@ -125,6 +155,7 @@ impl Layout {
                 return Err(StartError::Missing(name));
             }
         }
+        self.check_entries()?;
         private_folder(&self.copies())?;
         if self.scratch().exists() {
             let emptied = std::fs::remove_dir_all(self.scratch());

@@ -146,6 +146,16 @@ impl RuleSet {
         &self.rules
     }
 
+    /// The rules that a class is under in a store, in order of their ids; none where the store does not
+    /// hold it. What tenants added is not among them.
+    #[must_use]
+    // clause: P-40
+    pub fn under_rules(&self, store: &str, class: &str) -> Vec<&Rule> {
+        let at = self.index.get(store).and_then(|store| store.get(class));
+        let at = at.into_iter().flatten();
+        at.filter_map(|at| self.rules.get(*at)).collect()
+    }
+
     /// How periods are read.
     #[must_use]
     pub const fn reading(&self) -> &Reading {

@@ -189,6 +189,8 @@ impl Embedded {
             Act::SendHello { hello } => self.send_hello(*hello).await,
             Act::ShowChain => self.show_chain().await,
             Act::UseEndpoint { address } => self.use_endpoint(address),
+            Act::ListStores => Ok(self.list_stores()),
+            Act::StartAnother { lacking } => self.start_another(lacking).await,
             Act::ListKeys { role } => self.list_keys(*role).await,
             Act::AdministerKey { role, key, verb } => self.administer(*role, *key, *verb).await,
             Act::SetKeyExpiry { expiry } => self.set_key_expiry(*expiry).await,

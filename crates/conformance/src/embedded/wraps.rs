@@ -201,6 +201,7 @@ pub(super) fn of(sabotage: Option<Sabotage>, folder: &Path, clock: &Arc<dyn Cloc
             wraps.gate = Some(Arc::new(|sound| Arc::new(restores::AnyLog(sound))));
         }
         Sabotage::StoreSkipped => {
+            wraps.holdings = Some(Box::new(|sound| Arc::new(tenants::WithoutObjects(sound))));
             wraps.tenants = Some(Box::new(|sound| Arc::new(tenants::Unremoved(sound))));
         }
         Sabotage::KeyWithPurge => {

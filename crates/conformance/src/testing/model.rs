@@ -31,6 +31,7 @@ mod figures;
 mod holds;
 mod keys;
 mod people;
+mod ruled;
 mod seal;
 mod termination;
 mod transit;

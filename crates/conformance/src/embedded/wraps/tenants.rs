@@ -5,7 +5,9 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
+use covenant::{HeldStore, Holdings};
 use covenant_core::{BoxFuture, DecisionId, OutboxTx, TenantId, TxTag, UserId};
+use retention_policy::StoreKind;
 use sql_store::due::Due;
 use sql_store::{Migrations, Tx};
 use tenant_isolation::{
@@ -143,6 +145,18 @@ impl TenantStore for Unremoved {
         _permit: Permit<'s>,
     ) -> BoxFuture<'s, Result<Vec<PathBuf>, StoreError>> {
         Box::pin(async { Ok(Vec::new()) })
+    }
+}
+
+/// Tells of every store but that of attached files.
+#[derive(Debug)]
+pub(super) struct WithoutObjects(pub(super) Arc<dyn Holdings>);
+
+impl Holdings for WithoutObjects {
+    fn held(&self) -> Vec<HeldStore> {
+        let mut held = self.0.held();
+        held.retain(|store| store.kind != StoreKind::Object);
+        held
     }
 }
 

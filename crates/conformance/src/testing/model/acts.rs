@@ -104,6 +104,8 @@ impl Model {
             Act::SendHello { hello } => Ok(self.answer(*hello)),
             Act::ShowChain => Ok(self.chain()),
             Act::UseEndpoint { address } => self.use_endpoint(address),
+            Act::ListStores => Ok(Seen::Stores(self.stores())),
+            Act::StartAnother { lacking } => self.start_another(lacking),
             Act::ListKeys { role } => self.list_keys(*role),
             Act::AdministerKey { role, key, verb } => self.administer(*role, *key, *verb),
             Act::SetKeyExpiry { expiry } => self.set_expiry(*expiry),

@@ -12,10 +12,12 @@ use time::UtcDateTime;
 use crate::canary::{Canary, Salt};
 
 mod keys;
+mod own_rules;
 mod people;
 mod ruled;
 
 pub use keys::{KeyRole, KeySeen, KeyStanding, KeyUse, KeyVerb};
+pub use own_rules::{Asks, Matter, OwnRule, RuleSeen, Whose};
 pub use people::{Certified, Person};
 pub use ruled::{Lacking, StoreSeen};
 
@@ -403,6 +405,23 @@ acts! {
         /// The address, as a URL.
         address: String,
     },
+    /// Sets the tenant's own retention rules, in the place of those it had. Answer: [`Seen::Done`];
+    /// somebody who may not, and rules that weaken or contradict those of everybody, are
+    /// [`crate::Refusal::Denied`], which names rules of both sides.
+    SetRules {
+        /// The tenant.
+        tenant: Tenant,
+        /// The rules.
+        rules: Vec<OwnRule>,
+        /// Who sets them.
+        by: Person,
+    },
+    /// Lists the rules that the tenant's items are under, as far as they are of these kinds. Answer:
+    /// [`Seen::Rules`].
+    ListRules {
+        /// The tenant.
+        tenant: Tenant,
+    },
     /// Lists every store in which something of a tenant lies, and the rules of each class in it. Answer:
     /// [`Seen::Stores`].
     ListStores,
@@ -480,6 +499,8 @@ pub enum Seen {
     Keys(Vec<KeySeen>),
     /// All stores.
     Stores(Vec<StoreSeen>),
+    /// All rules.
+    Rules(Vec<RuleSeen>),
 }
 
 /// What a put tells.

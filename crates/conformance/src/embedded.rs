@@ -7,6 +7,7 @@ mod holds;
 mod keys;
 mod log;
 mod look;
+mod own_rules;
 mod people;
 mod ruled;
 mod schema;

@@ -62,6 +62,12 @@ impl Expected {
         Ok(Self(all))
     }
 
+    /// The reviewed status of a clause; `None` for one that was never reviewed.
+    #[must_use]
+    pub fn status(&self, document: &str, clause: &str) -> Option<Status> {
+        self.0.get(document)?.get(clause).copied()
+    }
+
     /// The statuses of a run, to be reviewed and kept.
     #[must_use]
     pub fn of(documents: &[DocumentReport]) -> Self {

@@ -23,6 +23,7 @@ mod key_expiry;
 mod key_life;
 mod key_wait;
 mod keys;
+mod own_rules;
 mod privacy;
 mod ruled;
 mod steps;
@@ -134,6 +135,7 @@ pub const CATALOGUE: &[Scenario] = &[
     database::DELETED_UNREADABLE,
     expiry::EXPIRES_ON_BOTH_EVENTS,
     expiry::PAID_LOCKED,
+    own_rules::TENANT_RULES_ONLY_NARROW,
     expiry::TRIAL_DELETED,
     key_access::ADMIN_ONLY,
     key_life::DISABLE_WORKS,

@@ -39,6 +39,7 @@ use crate::held::{self, AllStores, Holdings, RuledStore};
 use crate::hold::{HeldKeys, HoldTables, SqlHoldTables};
 use crate::joints::{WrapEach, Wraps, wrapped};
 use crate::keyring::{self, Keyring, OnShut, Opening};
+use crate::own_rules::{Narrowing, OnlyNarrower, OwnRules};
 use crate::pending::Pending;
 use crate::profile::{CLASS_RECORD, Profile};
 use crate::record::{RecordTables, SqlTables};
@@ -107,6 +108,8 @@ pub(crate) struct Parts {
     pub(crate) files: Arc<dyn PublicFiles>,
     pub(crate) tables: Arc<dyn RecordTables>,
     pub(crate) retention: Arc<dyn Retention>,
+    /// The same before it is wrapped, with the rules that tenants set.
+    pub(crate) own_rules: Arc<OwnRules>,
     pub(crate) holds: Arc<dyn HoldTables>,
     /// The class of records, as rules and holds name it.
     pub(crate) class_record: ClassId,
@@ -333,6 +336,13 @@ impl Covenant {
         if accepted.is_none() {
             control::accept(&control, wall).await.map_err(unready)?;
         }
+        let narrowing = wrapped(
+            wraps.narrowing,
+            Arc::new(OnlyNarrower) as Arc<dyn Narrowing>,
+        );
+        let own_rules = Arc::new(OwnRules::new(profile.rules.clone(), narrowing));
+        let read = own_rules.refresh(&control).await;
+        read.map_err(|error| StartError::store("the rules of tenants", error))?;
         let known = registry.tenants().await;
         let known = known.map_err(|error| StartError::store("control", error))?;
         let objects: Arc<dyn ObjectStore> = wrapped(
@@ -348,7 +358,8 @@ impl Covenant {
             durability,
             host,
             sealer: wrapped(wraps.sealer, envelope),
-            retention: wrapped(wraps.retention, Arc::new(profile.rules.clone())),
+            retention: wrapped(wraps.retention, own_rules.clone()),
+            own_rules,
             flush: wrapped(wraps.flush, Arc::new(SqliteFlush::new(durability))),
             tables: wrapped(wraps.tables, Arc::new(SqlTables)),
             class_record: class(CLASS_RECORD)?,

@@ -1,5 +1,6 @@
 //! What the assembly itself keeps in the control database: the last accepted time, the newest head
-//! of each tenant's log that it has seen, and the newest revision of the key store.
+//! of each tenant's log that it has seen, the newest revision of the key store; and the rules that
+//! tenants set for themselves.
 
 use std::collections::BTreeMap;
 
@@ -15,6 +16,7 @@ pub(crate) const CLOCK: Migrations = Migrations {
     steps: &[
         ("0001_clock", include_str!("../migrations/0001_clock.sql")),
         ("0002_keys", include_str!("../migrations/0002_keys.sql")),
+        ("0003_rules", include_str!("../migrations/0003_rules.sql")),
     ],
 };
 
@@ -92,7 +94,7 @@ pub(crate) async fn kept_head(control: &Db, tenant: TenantId) -> Result<Option<T
 }
 
 /// A transaction of the assembly's own, under no decision.
-async fn begin(control: &Db, mode: Mode) -> Result<Tx, DbError> {
+pub(crate) async fn begin(control: &Db, mode: Mode) -> Result<Tx, DbError> {
     let tag = TxTag {
         txn: TxnId::from_bytes([0; 16]),
         tenant: None,

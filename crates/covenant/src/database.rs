@@ -128,6 +128,7 @@ impl Covenant {
     /// [`Error`].
     // clause: P-58
     pub async fn delete_database(&self, caller: &Caller, tenant: TenantId) -> Result<(), Error> {
+        self.refresh_rules().await?;
         let now = self.parts().clock.now();
         let due = Due {
             due_at: self.purge_at(tenant, now)?,

@@ -97,7 +97,7 @@ impl Covenant {
         self.plan_withdrawals(&scope).await
     }
 
-    /// Likewise, and no earlier than `not_before`.
+    /// Likewise; what is due already, no earlier than `not_before`.
     pub(crate) async fn plan_bin_in(
         &self,
         scope: &Scope<Maintain>,
@@ -109,7 +109,9 @@ impl Covenant {
         // Planned before the transaction ends, so that no deletion comes in between.
         match due {
             Some(due) => {
-                let due_at = not_before.map_or(due.due_at, |at| due.due_at.max(at));
+                // what is due later than now keeps its hour
+                let overdue = due.due_at <= self.parts().clock.now();
+                let due_at = not_before.filter(|_| overdue).unwrap_or(due.due_at);
                 self.put_due(&Due { due_at, ..due }).await
             }
             None => self.cancel_due(tenant, kind::BIN, &[]).await,
@@ -155,14 +157,21 @@ impl Covenant {
     }
 
     /// When a record that was deleted at this instant may go: the first midnight from the end of its
-    /// floor on.
+    /// floor on, or that end where the midnight would be too late.
+    // clause: P-46, P-52
     fn bin_due(&self, tenant: TenantId, deleted: UtcDateTime) -> UtcDateTime {
-        let free = match self.judge_bin(tenant, deleted).keep_until {
+        let verdict = self.judge_bin(tenant, deleted);
+        let free = match verdict.keep_until {
             retention_policy::KeepUntil::At(until) => until,
             _ => deleted,
         };
         let zone = &self.parts().profile.zone;
-        flush_after(zone, free.saturating_sub(Duration::seconds(1)))
+        let midnight = flush_after(zone, free.saturating_sub(Duration::seconds(1)));
+        // a tenant's own floor may end at any hour
+        match verdict.gone_by {
+            Some(by) if by < midnight && free <= by => free,
+            _ => midnight,
+        }
     }
 
     /// What the rules alone say of a record that was deleted at this instant.

@@ -114,6 +114,12 @@ pub enum Error {
     /// A restore stays shut.
     #[error("the restore stays shut")]
     Shut(#[from] backup_engine::GateError),
+    /// Rules of a tenant weaken those of everybody or contradict them; those in force stay.
+    #[error("the rules do not narrow those of everybody: {0}")]
+    Rules(#[from] retention_policy::RuleErrors),
+    /// A rule of a tenant says what nothing here would carry out; those in force stay.
+    #[error("nothing here would carry out the rule {0}")]
+    NotCarriedOut(String),
     /// Holds keep it, or the hold cannot be changed like this; nothing was deleted.
     #[error("holds stand against it")]
     Hold(#[from] retention_policy::HoldError),

@@ -56,6 +56,7 @@ impl Covenant {
     }
 
     async fn expire(&self, tenant: TenantId, expiry: Expiry) -> Result<(), Error> {
+        self.refresh_rules().await?;
         let due = self.after_expiry(tenant, expiry);
         let locks = due.kind == kind::LOCK;
         let attached = Attached {

@@ -17,6 +17,7 @@ use tenant_isolation::{Registry, TenantStore};
 use crate::files::PublicFiles;
 use crate::held::Holdings;
 use crate::hold::HoldTables;
+use crate::own_rules::Narrowing;
 use crate::record::RecordTables;
 
 /// Takes a joint and gives what is used instead of it.
@@ -47,6 +48,8 @@ pub struct Wraps {
     pub tenants: Option<Wrap<dyn TenantStore>>,
     /// Which stores there are.
     pub holdings: Option<Wrap<dyn Holdings>>,
+    /// What holds the rules of tenants against those of everybody.
+    pub narrowing: Option<Wrap<dyn Narrowing>>,
     /// What may and must go.
     pub retention: Option<Wrap<dyn Retention>>,
     /// Removal of bytes from database files.

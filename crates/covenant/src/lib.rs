@@ -56,6 +56,8 @@ mod key_desk;
 #[cfg(feature = "sqlite")]
 mod keyring;
 #[cfg(feature = "sqlite")]
+mod own_rules;
+#[cfg(feature = "sqlite")]
 mod pending;
 mod profile;
 #[cfg(feature = "sqlite")]
@@ -92,6 +94,8 @@ pub use joints::{Wrap, WrapEach, Wraps};
 pub use key_copies::RecoveredKeys;
 #[cfg(feature = "sqlite")]
 pub use key_desk::KeyDesk;
+#[cfg(feature = "sqlite")]
+pub use own_rules::{Narrowing, OWN_RULES_MAX, OnlyNarrower, TenantRules};
 pub use profile::{
     CLASS_ATTACHMENT, CLASS_DATABASE, CLASS_RECORD, DeclaredStore, Profile, ProfileError,
 };

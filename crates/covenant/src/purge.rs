@@ -63,6 +63,7 @@ impl Covenant {
         let ordered = self
             .enter::<Write>(caller, tenant, AccessAction::RecordPurge)
             .await?;
+        self.refresh_rules().await?;
         // Alone: the journal of another purge must not be taken for this one's.
         let _alone = parts.replacing(tenant).await;
         let service = Caller::service(ServiceKind::Retention);

@@ -137,6 +137,7 @@ impl Covenant {
             Some(_) => Doubted::No,
             None => Doubted::Yes,
         };
+        self.refresh_rules().await?;
         self.tell_doubt(doubted, wall).await?;
         self.sequence().await?;
         if let Some(now) = look.trusted {

@@ -157,6 +157,15 @@ pub enum RuleError {
         /// The rule.
         rule: String,
     },
+    /// A rule of a tenant says less than one of everybody's wherever it rules: it would look like a
+    /// promise and change nothing.
+    #[error("the rule {rule} is weaker than {than}")]
+    Weaker {
+        /// The rule.
+        rule: String,
+        /// One that says more.
+        than: String,
+    },
     /// A rule that is added for a tenant claims another authority.
     #[error("the rule {rule} is added for a tenant and claims another authority")]
     NotATenants {
@@ -238,6 +247,7 @@ impl RuleError {
             Self::OverrideCycle { rule }
             | Self::OverridesHigher { rule, .. }
             | Self::TenantOverrides { rule }
+            | Self::Weaker { rule, .. }
             | Self::NotATenants { rule } => format!("rule {rule}"),
             Self::Stray { .. } | Self::TooMany { .. } => return None,
         })

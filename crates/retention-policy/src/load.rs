@@ -16,6 +16,7 @@ use crate::trigger::ORDERED;
 use crate::{ClassId, KeyName, RuleError, RuleErrors, RuleId, StoreName, Trigger};
 
 mod check;
+mod narrow;
 
 use check::Check;
 
@@ -35,6 +36,16 @@ pub(crate) type TenantRules = BTreeMap<TenantId, Vec<RuleSpec>>;
 
 /// Checks the file and what tenants add; `stray` are builder calls that came before any rule.
 pub(crate) fn load(
+    file: &RulesFile,
+    tenants: &TenantRules,
+    stray: &[&'static str],
+) -> Result<RuleSet, RuleErrors> {
+    load_on(None, file, tenants, stray)
+}
+
+/// Likewise; what the set has already, of the same file, is not looked at again.
+pub(crate) fn load_on(
+    loaded: Option<&RuleSet>,
     file: &RulesFile,
     tenants: &TenantRules,
     stray: &[&'static str],
@@ -75,10 +86,19 @@ pub(crate) fn load(
         .or_else(|| Date::from_calendar_date(2026, Month::January, 1).ok());
     let from = reviewed.unwrap_or(Date::MIN);
     let mut sets = BTreeMap::new();
-    let rules_of_all = held_together(&mut check, &base, &parents, &graph, (&file.reading, from));
+    let rules_of_all = match loaded {
+        Some(loaded) => loaded.of_all(),
+        None => held_together(&mut check, &base, &parents, &graph, (&file.reading, from)),
+    };
     for (tenant, extra) in tenants {
+        if let Some(own) = loaded.and_then(|loaded| loaded.of_tenant(*tenant, extra)) {
+            sets.insert(*tenant, own);
+            continue;
+        }
         let added = rules(&mut check, extra, Some(*tenant), (&parents, &graph.stores));
         check.tenants(&added, &known);
+        let everybodys = (rules_of_all.rules.as_slice(), &rules_of_all.index);
+        check.weaker(&added, everybodys, &parents, &file.reading);
         let all = merged(&mut check, &base, added);
         let set = held_together(&mut check, &all, &parents, &graph, (&file.reading, from));
         sets.insert(*tenant, set);
@@ -302,10 +322,10 @@ fn known(
 }
 
 /// Rules that count together, and what stays open about them.
-struct Together {
-    rules: Vec<Rule>,
-    index: Index,
-    undecided: Vec<Vec<String>>,
+pub(crate) struct Together {
+    pub(crate) rules: Vec<Rule>,
+    pub(crate) index: Index,
+    pub(crate) undecided: Vec<Vec<String>>,
 }
 
 /// The rules of each class in each store, and whether they can all hold.

@@ -7,7 +7,7 @@ use covenant_core::{Reading, TenantId, canon};
 
 use crate::copies::{Every, Graph, SealingKey, Store};
 use crate::feasible::Index;
-use crate::load::TenantRules;
+use crate::load::{TenantRules, Together};
 use crate::rule::{Limit, Method, Rule};
 use crate::spec::{CIVIL_NIGHT, RuleSpec, RulesFile};
 use crate::{ClassId, KeyName, RuleErrors, RuleId, StoreName, Trigger};
@@ -78,6 +78,49 @@ impl RuleSet {
         let mut tenants = self.tenant_rules.clone();
         tenants.entry(tenant).or_default().extend(extra);
         crate::load::load(&self.file, &tenants, &[])
+    }
+
+    /// The same rules for everybody, and these alone for the items of tenants: what was added before
+    /// goes, unless it is among them. Only what is not in this set is checked.
+    ///
+    /// # Errors
+    /// As [`RuleSet::with_tenant`].
+    // clause: P-46
+    pub fn with_tenants(
+        &self,
+        tenants: &BTreeMap<TenantId, Vec<RuleSpec>>,
+    ) -> Result<Self, RuleErrors> {
+        crate::load::load_on(Some(self), &self.file, tenants, &[])
+    }
+
+    /// The rules for items of this tenant: those of everybody and its own, in order of their ids.
+    #[must_use]
+    pub fn rules_of(&self, tenant: TenantId) -> &[Rule] {
+        self.for_tenant(tenant).0
+    }
+
+    /// The rules of everybody, as they were found to hold together.
+    pub(crate) fn of_all(&self) -> Together {
+        Together {
+            rules: self.rules.clone(),
+            index: self.pairs.clone(),
+            undecided: self.undecided.clone(),
+        }
+    }
+
+    /// What was found for a tenant that adds just these.
+    pub(crate) fn of_tenant(&self, tenant: TenantId, extra: &[RuleSpec]) -> Option<Together> {
+        let known = self.tenant_rules.get(&tenant)?;
+        let own = self.tenants.get(&tenant).filter(|_| known == extra)?;
+        let pairs = own.index.iter().flat_map(|(store, classes)| {
+            let classes = classes.iter();
+            classes.map(move |(class, under)| ((store.clone(), class.clone()), under.clone()))
+        });
+        Some(Together {
+            rules: own.rules.clone(),
+            index: pairs.collect(),
+            undecided: self.undecided.clone(),
+        })
     }
 
     pub(crate) fn new(parts: Parts) -> Self {

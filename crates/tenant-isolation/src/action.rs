@@ -118,6 +118,8 @@ actions! {
     DatabasePurge = "database.purge", None;
     /// Let a member in, change its role, or put it out.
     MemberSet = "member.set", None;
+    /// Set the tenant's own retention rules.
+    RulesSet = "rules.set", Some(AccessLevel::Metadata);
 }
 
 /// A name that is not in the table of what can be asked for.

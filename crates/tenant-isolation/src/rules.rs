@@ -138,7 +138,8 @@ const fn in_active(principal: Principal, action: AccessAction) -> Granted {
             | AccessAction::DatabaseDelete
             | AccessAction::DatabaseTerminate
             | AccessAction::DatabaseRepoint
-            | AccessAction::MemberSet,
+            | AccessAction::MemberSet
+            | AccessAction::RulesSet,
         ) => Granted::Yes,
         _ => Granted::No,
     }
@@ -228,12 +229,13 @@ const fn role_has(role: Role, action: AccessAction) -> Granted {
             Role::Member | Role::Admin => Granted::Yes,
             Role::Reader => Granted::No,
         },
-        // clause: P-53
+        // clause: P-46, P-53
         AccessAction::RecordPurge
         | AccessAction::DatabaseDelete
         | AccessAction::DatabaseTerminate
         | AccessAction::DatabaseRestore
-        | AccessAction::MemberSet => match role {
+        | AccessAction::MemberSet
+        | AccessAction::RulesSet => match role {
             Role::Admin => Granted::Yes,
             Role::Member | Role::Reader => Granted::No,
         },

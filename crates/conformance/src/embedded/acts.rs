@@ -189,6 +189,8 @@ impl Embedded {
             Act::SendHello { hello } => self.send_hello(*hello).await,
             Act::ShowChain => self.show_chain().await,
             Act::UseEndpoint { address } => self.use_endpoint(address),
+            Act::SetRules { tenant, rules, by } => self.set_rules(*tenant, rules, *by).await,
+            Act::ListRules { tenant } => self.list_rules(*tenant).await,
             Act::ListStores => Ok(self.list_stores()),
             Act::StartAnother { lacking } => self.start_another(lacking).await,
             Act::ListKeys { role } => self.list_keys(*role).await,
@@ -492,6 +494,7 @@ pub(super) fn refusal(error: Error) -> Refusal {
         Error::Kept => Refusal::denied("kept"),
         Error::NotAuthentic => Refusal::denied("not authentic"),
         Error::Shut(_) => Refusal::denied("shut"),
+        error @ (Error::Rules(_) | Error::NotCarriedOut(_)) => Refusal::denied(error.to_string()),
         Error::Unavailable(source) if keys::forbids(source.as_ref()) => {
             Refusal::denied("state of the key")
         }

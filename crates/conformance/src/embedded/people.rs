@@ -14,7 +14,7 @@ use crate::subject::Refusal;
 
 impl Embedded {
     /// This person as a caller, let in before as far as the administrator lets it in.
-    async fn caller(&self, tenant: Tenant, who: Person) -> Result<Caller, Refusal> {
+    pub(super) async fn caller(&self, tenant: Tenant, who: Person) -> Result<Caller, Refusal> {
         let home = self.home(tenant)?;
         let role = match who {
             Person::Member => Role::Member,

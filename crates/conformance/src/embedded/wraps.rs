@@ -5,6 +5,7 @@ mod access;
 mod backups;
 mod depot;
 mod keys;
+mod own_rules;
 mod records;
 mod restores;
 mod sealing;
@@ -36,6 +37,7 @@ pub(super) const BUILT: &[Sabotage] = &[
     Sabotage::WrongStartEvent,
     Sabotage::TrialForgotten,
     Sabotage::DeleteDropped,
+    Sabotage::TenantWeakens,
     Sabotage::HoldIgnored,
     Sabotage::HoldLostOnRestore,
     Sabotage::ExpiredReadable,
@@ -132,6 +134,9 @@ pub(super) fn of(sabotage: Option<Sabotage>, folder: &Path, clock: &Arc<dyn Cloc
         Sabotage::DeleteDropped => {
             let forget = |sound| tenants::Forgets::new(sound, TenantState::Deleted);
             wraps.registry = Some(Box::new(move |sound| Arc::new(forget(sound))));
+        }
+        Sabotage::TenantWeakens => {
+            wraps.narrowing = Some(Box::new(|_sound| Arc::new(own_rules::InPlace)));
         }
         Sabotage::HoldIgnored => {
             wraps.holds = Some(Box::new(|sound| Arc::new(restores::HoldIgnored(sound))));

@@ -47,17 +47,19 @@ fn every_store_ruled<'s>(stage: &'s mut Stage<'_>) -> BoxFuture<'s, Result<(), S
                 bytes += stage.search(canary).await?.anything(place);
             }
             stage.premise_some(format!("bytes of a record in {place}"), bytes)?;
-            let known = stores.iter().any(|store| store.lies == Some(place));
-            stage.check(format!("the store {place}"), "ruled", ruled(known))?;
+            let known = stores.iter().find(|store| store.lies == Some(place));
+            let seen = known.map_or("unknown to the rules", |_| "ruled");
+            stage.check(format!("the store {place}"), "ruled", seen)?;
         }
         for store in &stores {
-            let classes = store.classes.values();
-            let all = !store.classes.is_empty() && classes.clone().all(|rules| !rules.is_empty());
+            let name = &store.name;
             stage.check(
-                format!("every class in {}", store.name),
-                "ruled",
-                ruled(all),
+                format!("classes in {name} without a rule"),
+                0,
+                unruled(store),
             )?;
+            let classes = u64::try_from(store.classes.len()).unwrap_or(u64::MAX);
+            stage.premise_some(format!("classes in {name}"), classes)?;
         }
         let whole = starts(stage, Lacking::Nothing).await?;
         stage.premise("a deployment with all rules", "starts", whole)?;
@@ -101,6 +103,8 @@ async fn starts(stage: &mut Stage<'_>, lacking: Lacking) -> Result<&'static str,
     })
 }
 
-const fn ruled(known: bool) -> &'static str {
-    if known { "ruled" } else { "not ruled" }
+/// How many of the classes in a store have no rule.
+fn unruled(store: &StoreSeen) -> usize {
+    let rules = store.classes.values();
+    rules.filter(|rules| rules.is_empty()).count()
 }

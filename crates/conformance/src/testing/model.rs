@@ -30,6 +30,7 @@ mod expiry;
 mod figures;
 mod holds;
 mod keys;
+mod own_rules;
 mod people;
 mod ruled;
 mod seal;
@@ -56,6 +57,7 @@ const BUILT: &[Sabotage] = &[
     Sabotage::WrongStartEvent,
     Sabotage::TrialForgotten,
     Sabotage::DeleteDropped,
+    Sabotage::TenantWeakens,
     Sabotage::HoldIgnored,
     Sabotage::HoldLostOnRestore,
     Sabotage::ExpiredReadable,
@@ -193,6 +195,8 @@ struct Model {
     stolen: Vec<Vec<u8>>,
     cadence: Cadence,
     next_backup: Option<UtcDateTime>,
+    /// What tenants ask for beyond the page.
+    own_rules: BTreeMap<Tenant, Vec<crate::act::OwnRule>>,
     /// Databases whose trial has ended, and when they are deleted.
     trials: BTreeMap<Tenant, UtcDateTime>,
     /// Tenants of which nothing may go, with the records that wait for that to end.
@@ -228,6 +232,7 @@ impl Model {
             stolen: Vec::new(),
             cadence: Cadence::AsPromised,
             next_backup: None,
+            own_rules: BTreeMap::new(),
             trials: BTreeMap::new(),
             held: BTreeMap::new(),
             ended: BTreeSet::new(),

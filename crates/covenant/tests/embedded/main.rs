@@ -44,6 +44,8 @@ mod many_at_once_lose_nothing;
 #[cfg(test)]
 mod one_record_goes_the_whole_way;
 #[cfg(test)]
+mod tenants_rules_only_narrow;
+#[cfg(test)]
 mod what_is_refused_changes_nothing;
 #[cfg(test)]
 mod what_nobody_ruled_does_not_start;

@@ -104,6 +104,8 @@ impl Model {
             Act::SendHello { hello } => Ok(self.answer(*hello)),
             Act::ShowChain => Ok(self.chain()),
             Act::UseEndpoint { address } => self.use_endpoint(address),
+            Act::SetRules { tenant, rules, by } => self.set_rules(*tenant, rules, *by),
+            Act::ListRules { tenant } => Ok(Seen::Rules(self.rules(*tenant))),
             Act::ListStores => Ok(Seen::Stores(self.stores())),
             Act::StartAnother { lacking } => self.start_another(lacking),
             Act::ListKeys { role } => self.list_keys(*role),
@@ -280,7 +282,7 @@ impl Model {
         let due = match self.sabotage {
             Some(Sabotage::PurgeEarly) => floor - second,
             Some(Sabotage::PurgeLate) => ceiling + second,
-            _ => floor,
+            _ => floor.max(self.own_floor(tenant, now)),
         };
         if let Some(row) = self.home_mut(tenant)?.rows.get_mut(&number) {
             row.deleted = Some(now);

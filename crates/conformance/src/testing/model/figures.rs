@@ -20,6 +20,8 @@ pub(super) struct Figures {
     database: Brief,
     trial: Brief,
     contract: Brief,
+    /// The bounds of the bin and of a deleted database as the page gives them.
+    pub(super) promised: [Limits; 2],
     pub(super) rhythm: Rhythm,
     pub(super) zone: Zone,
     reading: Reading,
@@ -45,6 +47,7 @@ impl Figures {
             .filter_map(|clause| clause.bound.as_ref());
         let nightly = every.clone().any(|bound| bound.per.is_some());
         Self {
+            promised: [bin.clone(), database.clone()],
             bin: brief(bin, reading, &zone),
             backup: brief(backup, reading, &zone),
             database: brief(database, reading, &zone),
@@ -68,6 +71,18 @@ impl Figures {
             (Ok(wait), Ok(most)) => wait.latest.min(most.earliest),
             _ => from,
         }
+    }
+
+    /// The latest instant at which a period may be over.
+    pub(super) fn over(&self, from: UtcDateTime, period: Period) -> UtcDateTime {
+        let window = period.resolve(from, &self.reading);
+        window.map_or(from, |window| window.latest)
+    }
+
+    /// The shortest and the longest that a period takes, in seconds.
+    pub(super) fn secs(&self, period: Period) -> (u64, u64) {
+        let bounds = period.bounds(&self.reading);
+        (bounds.shortest_secs, bounds.longest_secs)
     }
 
     /// The earliest instant at which a period is over.

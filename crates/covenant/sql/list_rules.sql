@@ -1,0 +1,1 @@
+SELECT tenant, rules, revision FROM covenant_rules ORDER BY tenant

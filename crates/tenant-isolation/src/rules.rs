@@ -229,7 +229,7 @@ const fn role_has(role: Role, action: AccessAction) -> Granted {
             Role::Member | Role::Admin => Granted::Yes,
             Role::Reader => Granted::No,
         },
-        // clause: P-46, P-53
+        // clause: P-53
         AccessAction::RecordPurge
         | AccessAction::DatabaseDelete
         | AccessAction::DatabaseTerminate

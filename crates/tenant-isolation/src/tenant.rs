@@ -353,13 +353,18 @@ mod tests {
             [
                 "active expire expired",
                 "active delete deleted",
+                "active terminate deleted",
                 "expired lock locked",
                 "expired resume active",
                 "expired delete deleted",
+                "expired terminate deleted",
                 "locked resume active",
                 "locked delete deleted",
+                "locked terminate deleted",
+                "deleted terminate deleted",
                 "deleted purge purged",
                 "deleted restore active",
+                "purged terminate purged",
                 "purged restore active"
             ]
         );

@@ -40,6 +40,7 @@ use crate::hold::{HeldKeys, HoldTables, SqlHoldTables};
 use crate::joints::{WrapEach, Wraps, wrapped};
 use crate::keyring::{self, Keyring, OnShut, Opening};
 use crate::own_rules::{Narrowing, OnlyNarrower, OwnRules};
+use crate::pace::{Pace, Timed};
 use crate::pending::Pending;
 use crate::profile::{CLASS_RECORD, Profile};
 use crate::record::{RecordTables, SqlTables};
@@ -114,6 +115,8 @@ pub(crate) struct Parts {
     /// The class of records, as rules and holds name it.
     pub(crate) class_record: ClassId,
     pub(crate) flush: Arc<dyn Flush>,
+    /// Whose turn it is, and how long flushes take.
+    pub(crate) pace: Arc<Pace>,
     pub(crate) backups: Arc<dyn Backups>,
     /// Wraps the gate of each restore.
     pub(crate) gate: Option<WrapEach<dyn Gate>>,
@@ -345,10 +348,15 @@ impl Covenant {
         read.map_err(|error| StartError::store("the rules of tenants", error))?;
         let known = registry.tenants().await;
         let known = known.map_err(|error| StartError::store("control", error))?;
-        let objects: Arc<dyn ObjectStore> = wrapped(
-            wraps.objects,
-            Arc::new(stores::objects(&layout.objects(), durability)?),
-        );
+        let objects: Arc<dyn ObjectStore> =
+            Arc::new(stores::objects(&layout.objects(), durability)?);
+        let objects = wrapped(wraps.objects, objects);
+        let pace = Arc::new(Pace::default());
+        let flush = Timed {
+            sound: wrapped(wraps.flush, Arc::new(SqliteFlush::new(durability))),
+            clock: Arc::clone(&clock),
+            pace: Arc::clone(&pace),
+        };
         let parts = Parts {
             stores,
             files: wrapped(wraps.files, Arc::new(StoreFiles::new(Arc::clone(&objects)))),
@@ -360,7 +368,8 @@ impl Covenant {
             sealer: wrapped(wraps.sealer, envelope),
             retention: wrapped(wraps.retention, own_rules.clone()),
             own_rules,
-            flush: wrapped(wraps.flush, Arc::new(SqliteFlush::new(durability))),
+            flush: Arc::new(flush),
+            pace,
             tables: wrapped(wraps.tables, Arc::new(SqlTables)),
             class_record: class(CLASS_RECORD)?,
             holds,

@@ -54,6 +54,7 @@ impl Covenant {
     // clause: P-14, P-16, Q-13, R-22, R-23
     pub async fn back_up(&self, tenant: TenantId) -> Result<Snapshot, Error> {
         let parts = self.parts();
+        let _turn = self.backup_turn(tenant).await;
         let caller = Caller::service(ServiceKind::Backup);
         let scope = self
             .enter::<Maintain>(&caller, tenant, AccessAction::StoreBackup)

@@ -58,6 +58,8 @@ mod keyring;
 #[cfg(feature = "sqlite")]
 mod own_rules;
 #[cfg(feature = "sqlite")]
+mod pace;
+#[cfg(feature = "sqlite")]
 mod pending;
 mod profile;
 #[cfg(feature = "sqlite")]

@@ -64,6 +64,8 @@ impl Covenant {
             .enter::<Write>(caller, tenant, AccessAction::RecordPurge)
             .await?;
         self.refresh_rules().await?;
+        // Before everybody else is kept out: a backup that runs may take a while.
+        let _turn = self.flush_turn(tenant).await?;
         // Alone: the journal of another purge must not be taken for this one's.
         let _alone = parts.replacing(tenant).await;
         let service = Caller::service(ServiceKind::Retention);

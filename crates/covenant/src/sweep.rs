@@ -107,6 +107,8 @@ pub struct Swept {
     pub keys: u64,
     /// Pieces of work that failed, and are tried again later.
     pub failed: u64,
+    /// What will be late at the rate of the last flushes, and was told now.
+    pub alarms: u64,
     /// Whether deletions waited because the clock is in doubt.
     pub in_doubt: bool,
 }
@@ -172,6 +174,10 @@ impl Covenant {
         // last, so that one increment has what all of this did to keys
         if let Some(now) = look.trusted {
             self.tend_copies(now, wall, &mut swept).await;
+        }
+        match self.tell_pace(wall).await {
+            Ok(told) => swept.alarms = told,
+            Err(_failed) => swept.failed = swept.failed.saturating_add(1),
         }
         self.sequence().await?;
         unheard.map_or(Ok(swept), Err)
@@ -279,6 +285,7 @@ impl Covenant {
             }
             kind::BIN => {
                 if self.state(due.tenant).await?.is_some_and(is_live) {
+                    let _turn = self.flush_turn(due.tenant).await?;
                     let purged = self.purge_bin(due.tenant, now).await?;
                     add(&mut swept.purged, purged);
                     // It has planned the next one, or taken this row out.

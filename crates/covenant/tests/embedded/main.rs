@@ -28,6 +28,8 @@ mod a_restore_stays_shut_until_deletions_are_replayed;
 #[cfg(test)]
 mod a_store_that_was_half_made_is_finished;
 #[cfg(test)]
+mod a_waiting_purge_goes_before_the_next_backup;
+#[cfg(test)]
 mod a_wrong_clock_deletes_nothing;
 #[cfg(test)]
 mod an_expired_database_is_kept_locked;
@@ -49,3 +51,5 @@ mod tenants_rules_only_narrow;
 mod what_is_refused_changes_nothing;
 #[cfg(test)]
 mod what_nobody_ruled_does_not_start;
+#[cfg(test)]
+mod what_will_be_late_is_told_in_time;

@@ -60,6 +60,14 @@ impl FlushRate {
         }
     }
 
+    /// Bytes rewritten in a second, rounded down.
+    #[must_use]
+    pub fn bytes_a_second(self) -> u64 {
+        let bytes = u128::from(self.bytes).saturating_mul(1_000_000_000);
+        let bytes = bytes.checked_div(self.took.as_nanos()).unwrap_or(0);
+        u64::try_from(bytes).unwrap_or(u64::MAX)
+    }
+
     /// How long a file of so many bytes takes at this rate, rounded up to nanoseconds.
     #[must_use]
     pub fn time_of(self, file_bytes: u64) -> Duration {
@@ -108,6 +116,9 @@ mod tests {
         assert!(FlushRate::measured(0, Duration::from_secs(1)).is_none());
         assert!(FlushRate::measured(1, Duration::ZERO).is_none());
         assert_eq!(rate.time_of(u64::MAX), Duration::MAX);
+        assert_eq!(rate.bytes_a_second(), MIB);
+        let slow = FlushRate::measured(3, Duration::from_secs(2)).unwrap();
+        assert_eq!(slow.bytes_a_second(), 1);
     }
 
     proptest! {

@@ -31,6 +31,7 @@ use time::UtcDateTime;
 use tokio::sync::{OwnedRwLockReadGuard, OwnedRwLockWriteGuard, RwLock};
 use uuid::Uuid;
 
+use crate::bucket;
 use crate::control::{self, Heads};
 use crate::error::{Error, StartError};
 use crate::files::{PublicFiles, StoreFiles};
@@ -351,6 +352,7 @@ impl Covenant {
         let objects: Arc<dyn ObjectStore> =
             Arc::new(stores::objects(&layout.objects(), durability)?);
         let objects = wrapped(wraps.objects, objects);
+        bucket::admitted(&objects, &*random).await?;
         let pace = Arc::new(Pace::default());
         let flush = Timed {
             sound: wrapped(wraps.flush, Arc::new(SqliteFlush::new(durability))),

@@ -65,6 +65,9 @@ pub enum StartError {
     /// The profile names no region.
     #[error("the profile names no region")]
     NoRegion,
+    /// The object store gives back what was deleted.
+    #[error("the object store of attachments cannot be used")]
+    Bucket(#[from] retention_policy::physical::bucket::BucketRefused),
 }
 
 impl StartError {

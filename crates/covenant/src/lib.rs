@@ -26,6 +26,8 @@ mod assembly;
 #[cfg(feature = "sqlite")]
 mod backup;
 #[cfg(feature = "sqlite")]
+mod bucket;
+#[cfg(feature = "sqlite")]
 mod bulk;
 #[cfg(feature = "sqlite")]
 mod certificate;

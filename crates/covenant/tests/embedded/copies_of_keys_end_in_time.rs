@@ -115,28 +115,30 @@ async fn a_second_site_has_them_too() -> Outcome {
 
 /// How a site keeps what it should remove.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Keeps {
+pub(crate) enum Keeps {
     Openly,
     InSecret,
 }
 
 #[derive(Debug)]
-struct Keeping {
+pub(crate) struct Keeping {
     sound: Arc<dyn ObjectStore>,
     keeps: Keeps,
     hidden: Arc<std::sync::Mutex<Vec<Path>>>,
 }
 
 impl Keeping {
+    pub(crate) fn new(sound: Arc<dyn ObjectStore>, keeps: Keeps) -> Arc<Self> {
+        Arc::new(Self {
+            sound,
+            keeps,
+            hidden: Arc::default(),
+        })
+    }
+
     fn wraps(keeps: Keeps) -> Wraps {
         Wraps {
-            site: Some(Box::new(move |sound| {
-                Arc::new(Self {
-                    sound,
-                    keeps,
-                    hidden: Arc::default(),
-                })
-            })),
+            site: Some(Box::new(move |sound| Self::new(sound, keeps))),
             ..Wraps::default()
         }
     }

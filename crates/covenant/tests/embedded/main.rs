@@ -6,6 +6,8 @@ mod a_backup_takes_the_live_stores_place;
 #[cfg(test)]
 mod a_backup_that_failed_is_told_and_tried_again;
 #[cfg(test)]
+mod a_bucket_that_keeps_what_was_deleted_is_refused;
+#[cfg(test)]
 mod a_contract_ends_and_all_of_its_tenant_goes;
 #[cfg(test)]
 mod a_deleted_file_is_out_of_reach_at_once;

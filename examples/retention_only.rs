@@ -28,7 +28,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         let found = [(note.clone(), verdict.clone())];
         let due = plan(&found, now, &PlanContext::of(&rules)).items().len();
         println!("after {days} days: {:?}, {due} to delete", verdict.state);
-        for reason in verdict.because.rules.iter().filter(|r| r.decided) {
+        for reason in verdict.because.rules().filter(|r| r.decided) {
             println!("  because of {}", reason.rule);
         }
     }

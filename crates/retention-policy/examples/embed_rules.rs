@@ -25,7 +25,10 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
             )
         })
         .collect();
-    for reason in found.iter().flat_map(|(_, verdict)| &verdict.because.rules) {
+    for reason in found
+        .iter()
+        .flat_map(|(_, verdict)| verdict.because.rules())
+    {
         assert!(reason.decided, "{} has nothing to say", reason.rule);
     }
     let plan = plan(&found, now, &PlanContext::of(&rules));

@@ -277,7 +277,7 @@ impl Verdict {
             KeepUntil::Open => Value::text("open"),
             KeepUntil::At(at) => shown(at),
         };
-        let rules = self.because.rules.iter().map(|reason| {
+        let rules = self.because.rules().map(|reason| {
             let (effect, at) = match reason.effect {
                 Effect::KeepsUntil(at) => ("keeps-until", Some(at)),
                 Effect::KeepsOpen => ("keeps-open", None),
@@ -287,7 +287,7 @@ impl Verdict {
                 Effect::NotStarted => ("not-started", None),
             };
             Value::table([
-                ("rule", Value::text(&reason.rule)),
+                ("rule", Value::text(reason.rule)),
                 ("clause", Value::optional(reason.clause)),
                 ("counts_from", optional(reason.anchor)),
                 ("period", Value::optional(reason.period)),
@@ -304,7 +304,7 @@ impl Verdict {
                 ("decided", Value::Truth(reason.decided)),
             ])
         });
-        let holds = self.because.holds.iter().map(|hold| {
+        let holds = self.because.holds().iter().map(|hold| {
             Value::table([
                 ("hold", Value::text(hold.hold)),
                 ("matter", Value::text(&hold.matter)),
@@ -321,7 +321,7 @@ impl Verdict {
             ("act", Value::text(self.act.name())),
             ("rules", Value::list(rules)),
             ("holds", Value::list(holds)),
-            ("unclassified", Value::optional(self.because.unclassified)),
+            ("unclassified", Value::optional(self.because.unclassified())),
         ])
     }
 }

@@ -8,6 +8,7 @@
 #![deny(clippy::arithmetic_side_effects)]
 
 use std::fmt::Debug;
+use std::sync::Arc;
 use std::time::Duration;
 
 use covenant_core::Window;
@@ -16,10 +17,9 @@ use time::UtcDateTime;
 
 use crate::rule::{Act, Limit, Rule};
 use crate::schedule::{earlier, later, start_by};
-use crate::verdict::{
-    Effect, HoldReason, KeepUntil, Reason, Reasons, State, Unclassified, Verdict,
-};
-use crate::{Hold, HoldView, Item, Moment, Occurrence, RuleSet, Slack, Trigger};
+use crate::selected::{Anchor, Ruling, Selected, Standing};
+use crate::verdict::{Effect, HoldReason, KeepUntil, Reasons, Said, State, Unclassified, Verdict};
+use crate::{HoldView, Item, Moment, Occurrence, RuleSet, Slack};
 
 /// Decides what is to be done with an item at a moment.
 ///
@@ -46,7 +46,7 @@ impl Retention for RuleSet {
             Ok(under) => under,
             Err(why) => return hold(unclassified(why), item, holds, moment.now),
         };
-        let figures = self.figures(under, item.events, moment, moment.now, Detail::Reasons);
+        let figures = self.figures(under, item.events, moment, moment.now);
         let state = figures.state(moment.now);
         let verdict = Verdict {
             state,
@@ -57,11 +57,7 @@ impl Retention for RuleSet {
             suspended: None,
             next_change: self.next_change(under, item.events, moment, state, &figures),
             act: figures.act,
-            because: Reasons {
-                rules: figures.reasons,
-                holds: Vec::new(),
-                unclassified: None,
-            },
+            because: Reasons::of(Arc::clone(under.rules), figures.standing, figures.said),
         };
         hold(verdict, item, holds, moment.now)
     }
@@ -76,13 +72,13 @@ impl RuleSet {
     fn under(&self, item: &Item<'_>) -> Result<Under<'_>, Unclassified> {
         let (rules, index) = self.for_tenant(item.tenant);
         let classes = index.get(item.store).ok_or(Unclassified::Store)?;
-        let at = classes.get(item.class).ok_or(Unclassified::Class)?;
+        let selected = classes.get(item.class).ok_or(Unclassified::Class)?;
         if item
             .events
             .iter()
-            .all(|event| self.known.contains(event.name))
+            .all(|event| selected.watches(event.name) || self.known.contains(event.name))
         {
-            Ok(Under { rules, at })
+            Ok(Under { rules, selected })
         } else {
             Err(Unclassified::Trigger)
         }
@@ -96,22 +92,15 @@ impl RuleSet {
         events: &[Occurrence<'_>],
         moment: &Moment,
         now: UtcDateTime,
-        detail: Detail,
     ) -> Figures {
-        let past = Past {
-            undone: &self.undone,
-            events,
-            now,
-        };
+        let rulings = under.selected.rulings();
         let mut all = Figures::nothing();
-        if detail == Detail::Reasons {
-            all.reasons.reserve_exact(under.at.len());
-        }
-        for rule in under.rules() {
-            let said = self.say(rule, past);
-            all.take(rule, &said);
-            if detail == Detail::Reasons {
-                all.reasons.push(said.reason(rule));
+        all.standing = under.selected.standing(events, now);
+        all.said.reserve_exact(rulings.len());
+        for ruling in rulings {
+            if let Some(rule) = under.rules.get(ruling.rule) {
+                all.act = all.act.max(rule.act);
+                all.said.push(self.say(rule, ruling, &all.standing));
             }
         }
         all.settle(&moment.slack);
@@ -119,71 +108,62 @@ impl RuleSet {
     }
 
     /// What one rule says.
-    fn say(&self, rule: &Rule, past: Past<'_>) -> Said {
-        if let Some(met) = rule.to.as_ref().and_then(|event| past.last(event)) {
-            return Said {
-                anchor: Some(met),
-                ..Said::plain(Effect::Ended)
-            };
+    fn say(&self, rule: &Rule, ruling: &Ruling, standing: &[Standing]) -> Said {
+        let (first, last) = (Anchor::First(ruling.trigger), Anchor::Last(ruling.trigger));
+        let said = |anchor: Anchor, window: Option<Window>, effect: Effect| Said {
+            rule: ruling.rule,
+            anchor,
+            window,
+            effect,
+            decided: false,
+        };
+        if let Some(met) = ruling.to.map(Anchor::Last)
+            && met.of(standing).is_some()
+        {
+            return said(met, None, Effect::Ended);
         }
-        let waiver = rule
-            .waived_by
-            .iter()
-            .filter_map(|event| past.first(event))
-            .min();
-        match (&rule.limit, waiver) {
+        let waived_by = ruling.waived_by.iter();
+        let waiver = waived_by.filter_map(|event| Anchor::First(*event).of(standing));
+        match (&rule.limit, waiver.min()) {
             (Limit::Floor { .. } | Limit::Until { .. }, Some(at)) => {
-                Said::plain(Effect::Waived(at))
+                said(Anchor::None, None, Effect::Waived(at))
             }
             (
                 Limit::Floor {
-                    from,
-                    period,
-                    early_secs,
+                    period, early_secs, ..
                 },
                 None,
             ) => {
-                let Some(anchor) = past.last(from) else {
-                    return Said::plain(Effect::KeepsOpen);
+                let Some(from) = last.of(standing) else {
+                    return said(Anchor::None, None, Effect::KeepsOpen);
                 };
-                let window = period.resolve(anchor, &self.reading).ok();
-                let early = Duration::from_secs(*early_secs);
-                let effect = window.map_or(Effect::KeepsOpen, |window| {
-                    Effect::KeepsUntil(earlier(window.latest, early))
-                });
-                Said {
-                    anchor: Some(anchor),
-                    window,
-                    effect,
+                match period.resolve(from, &self.reading) {
+                    Ok(window) => {
+                        let until = earlier(window.latest, Duration::from_secs(*early_secs));
+                        said(last, Some(window), Effect::KeepsUntil(until))
+                    }
+                    Err(_) => said(last, None, Effect::KeepsOpen),
                 }
             }
-            (Limit::Until { event }, None) => match past.last(event) {
-                Some(anchor) => Said {
-                    anchor: Some(anchor),
-                    ..Said::plain(Effect::Ended)
-                },
-                None => Said::plain(Effect::KeepsOpen),
+            (Limit::Until { .. }, None) => match last.of(standing) {
+                Some(_) => said(last, None, Effect::Ended),
+                None => said(Anchor::None, None, Effect::KeepsOpen),
             },
             (
                 Limit::Ceiling {
-                    from,
-                    period,
-                    late_secs,
+                    period, late_secs, ..
                 },
                 _,
             ) => {
-                let Some(anchor) = past.first(from) else {
-                    return Said::plain(Effect::NotStarted);
+                let Some(from) = first.of(standing) else {
+                    return said(Anchor::None, None, Effect::NotStarted);
                 };
-                let window = period.resolve(anchor, &self.reading).ok();
-                let late = Duration::from_secs(*late_secs);
-                let effect = window.map_or(Effect::NotStarted, |window| {
-                    Effect::GoneBy(later(window.earliest, late))
-                });
-                Said {
-                    anchor: Some(anchor),
-                    window,
-                    effect,
+                match period.resolve(from, &self.reading) {
+                    Ok(window) => {
+                        let by = later(window.earliest, Duration::from_secs(*late_secs));
+                        said(first, Some(window), Effect::GoneBy(by))
+                    }
+                    Err(_) => said(first, None, Effect::NotStarted),
                 }
             }
         }
@@ -221,7 +201,7 @@ impl RuleSet {
                 return turn;
             }
             let event = event?;
-            let figures = self.figures(under, events, moment, event, Detail::Figures);
+            let figures = self.figures(under, events, moment, event);
             if figures.state(event) != state {
                 return Some(event);
             }
@@ -231,94 +211,11 @@ impl RuleSet {
     }
 }
 
-/// The rules of an item, by their positions.
+/// The rules of an item, and which of all rules they are.
 #[derive(Clone, Copy)]
 struct Under<'a> {
-    rules: &'a [Rule],
-    at: &'a [usize],
-}
-
-impl<'a> Under<'a> {
-    fn rules(self) -> impl Iterator<Item = &'a Rule> {
-        self.at.iter().filter_map(move |at| self.rules.get(*at))
-    }
-}
-
-/// The events of an item up to an instant.
-#[derive(Clone, Copy)]
-struct Past<'a> {
-    undone: &'a std::collections::BTreeMap<Trigger, std::collections::BTreeSet<Trigger>>,
-    events: &'a [Occurrence<'a>],
-    now: UtcDateTime,
-}
-
-impl<'a> Past<'a> {
-    /// The occurrences of the trigger that are not cancelled.
-    fn standing(self, trigger: &'a Trigger) -> impl Iterator<Item = UtcDateTime> + 'a {
-        let undone_by = self.undone.get(trigger);
-        let last_undone = undone_by.and_then(|by| {
-            self.past()
-                .filter(|event| by.contains(event.name))
-                .map(|event| event.at)
-                .max()
-        });
-        self.past()
-            .filter(move |event| event.name == trigger.as_str())
-            .map(|event| event.at)
-            .filter(move |at| last_undone.is_none_or(|undone| undone < *at))
-    }
-
-    fn past(self) -> impl Iterator<Item = &'a Occurrence<'a>> {
-        self.events.iter().filter(move |event| event.at <= self.now)
-    }
-
-    fn first(self, trigger: &'a Trigger) -> Option<UtcDateTime> {
-        self.standing(trigger).min()
-    }
-
-    fn last(self, trigger: &'a Trigger) -> Option<UtcDateTime> {
-        self.standing(trigger).max()
-    }
-}
-
-/// What one rule says about an item.
-struct Said {
-    anchor: Option<UtcDateTime>,
-    window: Option<Window>,
-    effect: Effect,
-}
-
-impl Said {
-    const fn plain(effect: Effect) -> Self {
-        Self {
-            anchor: None,
-            window: None,
-            effect,
-        }
-    }
-
-    fn reason(self, rule: &Rule) -> Reason {
-        let period = match &rule.limit {
-            Limit::Floor { period, .. } | Limit::Ceiling { period, .. } => Some(*period),
-            Limit::Until { .. } => None,
-        };
-        Reason {
-            rule: rule.id.clone(),
-            clause: rule.clause,
-            anchor: self.anchor,
-            period,
-            window: self.window,
-            effect: self.effect,
-            decided: false,
-        }
-    }
-}
-
-/// Whether reasons are wanted.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Detail {
-    Figures,
-    Reasons,
+    rules: &'a Arc<[Rule]>,
+    selected: &'a Selected,
 }
 
 /// What all rules together say.
@@ -328,14 +225,8 @@ struct Figures {
     /// When disposal must start to be done by `gone`.
     start: Option<UtcDateTime>,
     act: Act,
-    begun: Begun,
-    reasons: Vec<Reason>,
-}
-
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Begun {
-    No,
-    Yes,
+    standing: Vec<Standing>,
+    said: Vec<Said>,
 }
 
 impl Figures {
@@ -345,32 +236,31 @@ impl Figures {
             gone: None,
             start: None,
             act: Act::Early,
-            begun: Begun::No,
-            reasons: Vec::new(),
+            standing: Vec::new(),
+            said: Vec::new(),
         }
     }
 
-    fn take(&mut self, rule: &Rule, said: &Said) {
-        self.act = self.act.max(rule.act);
-        match said.effect {
-            Effect::KeepsUntil(at) => self.keep = self.keep.max(KeepUntil::At(at)),
-            Effect::KeepsOpen => self.keep = KeepUntil::Open,
-            Effect::GoneBy(at) => self.gone = Some(self.gone.map_or(at, |gone| gone.min(at))),
-            Effect::Ended | Effect::Waived(_) | Effect::NotStarted => {}
-        }
-        if said.anchor.is_some() || matches!(said.effect, Effect::Waived(_)) {
-            self.begun = Begun::Yes;
-        }
-    }
-
-    /// Keeps what has not started, works back from the deadline, and marks the rules that decided.
+    /// Puts together what the rules said, keeps what has not started, works back from the deadline,
+    /// and marks the rules that decided.
     fn settle(&mut self, slack: &Slack) {
-        self.start = self.gone.map(|gone| start_by(gone, slack));
-        if self.begun == Begun::No {
+        let mut begun = false;
+        // after all of them were asked: what one has just said would be waited for
+        for said in &self.said {
+            match said.effect {
+                Effect::KeepsUntil(at) => self.keep = self.keep.max(KeepUntil::At(at)),
+                Effect::KeepsOpen => self.keep = KeepUntil::Open,
+                Effect::GoneBy(at) => self.gone = Some(self.gone.map_or(at, |gone| gone.min(at))),
+                Effect::Ended | Effect::Waived(_) | Effect::NotStarted => {}
+            }
+            begun |= said.anchor != Anchor::None || matches!(said.effect, Effect::Waived(_));
+        }
+        if !begun {
             self.keep = KeepUntil::Open;
         }
-        for reason in &mut self.reasons {
-            reason.decided = match reason.effect {
+        self.start = self.gone.map(|gone| start_by(gone, slack));
+        for said in &mut self.said {
+            said.decided = match said.effect {
                 Effect::KeepsUntil(at) => self.keep == KeepUntil::At(at),
                 Effect::KeepsOpen => self.keep == KeepUntil::Open,
                 Effect::GoneBy(at) => self.gone == Some(at),
@@ -408,23 +298,25 @@ impl Figures {
 /// What the rules say, unless holds stand before them: those decide first, and the state changes
 /// when the last of them ends.
 fn hold(mut verdict: Verdict, item: &Item<'_>, holds: &HoldView, now: UtcDateTime) -> Verdict {
-    let matching: Vec<&Hold> = holds.matching(item, now).collect();
-    if matching.is_empty() {
-        return verdict;
-    }
-    verdict.state = State::Held;
-    verdict.held_by = matching.iter().map(|hold| hold.id).collect();
-    verdict.suspended = verdict.gone_by.filter(|gone_by| *gone_by <= now);
-    let ends: Option<Vec<UtcDateTime>> = matching.iter().map(|hold| hold.mode.ends()).collect();
-    verdict.next_change = ends.and_then(|ends| ends.into_iter().max());
-    verdict.because.holds = matching
-        .iter()
-        .map(|hold| HoldReason {
+    let mut reasons = Vec::new();
+    // the last end; none as soon as one hold has no end
+    let mut last = Some(UtcDateTime::MIN);
+    for hold in holds.matching(item, now) {
+        verdict.held_by.push(hold.id);
+        last = last.zip(hold.mode.ends()).map(|(a, b)| a.max(b));
+        reasons.push(HoldReason {
             hold: hold.id,
             matter: hold.matter.clone(),
             mode: hold.mode,
-        })
-        .collect();
+        });
+    }
+    if reasons.is_empty() {
+        return verdict;
+    }
+    verdict.state = State::Held;
+    verdict.suspended = verdict.gone_by.filter(|gone_by| *gone_by <= now);
+    verdict.next_change = last;
+    verdict.because.held(reasons);
     verdict
 }
 
@@ -438,10 +330,6 @@ fn unclassified(why: Unclassified) -> Verdict {
         suspended: None,
         next_change: None,
         act: Act::Late,
-        because: Reasons {
-            rules: Vec::new(),
-            holds: Vec::new(),
-            unclassified: Some(why),
-        },
+        because: Reasons::unjudged(why),
     }
 }

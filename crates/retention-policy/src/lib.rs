@@ -79,6 +79,7 @@ mod rule_set;
 #[cfg(feature = "apply")]
 pub mod scan;
 mod schedule;
+mod selected;
 mod simulate;
 mod spec;
 #[cfg(feature = "testing")]

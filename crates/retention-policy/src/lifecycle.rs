@@ -138,6 +138,8 @@ impl DatabaseState {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeSet;
+
     use super::*;
 
     #[test]
@@ -195,5 +197,55 @@ mod tests {
         }
         let readable = DatabaseState::ALL.into_iter().filter(|s| s.is_readable());
         assert_eq!(readable.collect::<Vec<_>>(), [Active]);
+    }
+
+    /// Every state that some events lead to.
+    fn reached<S: Copy + Ord>(from: S, after: impl Fn(S, Action) -> Option<S>) -> BTreeSet<S> {
+        let mut seen = BTreeSet::from([from]);
+        let mut open = vec![from];
+        while let Some(state) = open.pop() {
+            let next = Action::ALL
+                .iter()
+                .filter_map(|&action| after(state, action));
+            for state in next {
+                if seen.insert(state) {
+                    open.push(state);
+                }
+            }
+        }
+        seen
+    }
+
+    #[test]
+    fn every_state_is_reached_and_the_end_from_everywhere() {
+        let record = |state: RecordState, action| state.after(action).ok();
+        let all = BTreeSet::from(RecordState::ALL);
+        assert_eq!(reached(RecordState::Live, record), all);
+        for state in RecordState::ALL {
+            assert!(
+                reached(state, record).contains(&RecordState::Purged),
+                "{state:?}"
+            );
+        }
+        // what is purged comes back from nowhere
+        assert_eq!(
+            reached(RecordState::Purged, record),
+            BTreeSet::from([RecordState::Purged])
+        );
+        let database = |state: DatabaseState, action| state.after(action).ok();
+        let all = BTreeSet::from(DatabaseState::ALL);
+        for state in DatabaseState::ALL {
+            // also from the end: through the gate, by an order of the customer's administrator
+            assert_eq!(reached(state, database), all, "{state:?}");
+        }
+        let without_order = |state: DatabaseState, action| match action {
+            Action::DatabaseRestored => None,
+            action => state.after(action).ok(),
+        };
+        assert_eq!(
+            reached(DatabaseState::Purged, without_order),
+            BTreeSet::from([DatabaseState::Purged])
+        );
+        assert!(!reached(DatabaseState::Deleted, without_order).contains(&DatabaseState::Active));
     }
 }

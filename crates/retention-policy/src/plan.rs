@@ -15,6 +15,11 @@ const FORMAT: &str = "covenant/plan/v1";
 /// Longest name of a store or class in a plan: as long as rules allow.
 const NAME_MAX: usize = crate::NAME_LEN_BYTES_MAX;
 
+/// Items that are written, and hashed, in one piece.
+const PIECE_ITEMS: usize = 256;
+/// About as long as such a piece is.
+const PIECE_LEN_BYTES: usize = 32 << 10;
+
 /// What a plan is made under.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct PlanContext {
@@ -143,8 +148,7 @@ pub fn plan(found: &[(Item<'_>, Verdict)], made_at: UtcDateTime, context: &PlanC
                 .map_or(i64::MAX, UtcDateTime::unix_timestamp),
             rules: verdict
                 .because
-                .rules
-                .iter()
+                .rules()
                 .filter(|reason| reason.decided || matches!(reason.effect, Effect::Waived(_)))
                 .map(|reason| reason.rule.clone())
                 .collect(),
@@ -205,6 +209,22 @@ impl Plan {
     /// The canonical bytes, version 1: `FORMAT.md`, "Plan".
     #[must_use]
     pub fn bytes(&self) -> Vec<u8> {
+        let mut all = Vec::new();
+        self.pieces(|piece| all.extend_from_slice(piece));
+        all
+    }
+
+    /// SHA-256 of [`Plan::bytes`]: what a person approves. The bytes are never in memory at once.
+    #[cfg(feature = "digest")]
+    #[must_use]
+    pub fn hash(&self) -> Digest {
+        let mut hasher = covenant_core::digest::Hasher::new();
+        self.pieces(|piece| hasher.update(piece));
+        hasher.finish()
+    }
+
+    /// The canonical bytes in pieces, one after the other.
+    fn pieces(&self, mut take: impl FnMut(&[u8])) {
         let Self {
             made_at,
             rules,
@@ -220,39 +240,40 @@ impl Plan {
             w.fixed(tenant.as_bytes()).u64(*generation);
         }
         w.u32(count(items.len()));
-        for item in items {
-            let PlanItem {
-                tenant,
-                store,
-                class,
-                id,
-                bytes,
-                method,
-                keep_until,
-                gone_by,
-                rules,
-            } = item;
-            w.fixed(tenant.as_bytes())
-                .text(store)
-                .text(class)
-                .bytes(id.as_bytes())
-                .u64(*bytes)
-                .u8(method.byte())
-                .i64(*keep_until)
-                .i64(*gone_by)
-                .u32(count(rules.len()));
-            for rule in rules {
-                w.text(rule.as_str());
+        take(w.as_bytes());
+        for some in items.chunks(PIECE_ITEMS) {
+            let mut w = canon::Writer::with_capacity(PIECE_LEN_BYTES);
+            for item in some {
+                put(&mut w, item);
             }
+            take(w.as_bytes());
         }
-        w.finish()
     }
+}
 
-    /// SHA-256 of [`Plan::bytes`]: what a person approves.
-    #[cfg(feature = "digest")]
-    #[must_use]
-    pub fn hash(&self) -> Digest {
-        Digest::of(&self.bytes())
+fn put(w: &mut canon::Writer, item: &PlanItem) {
+    let PlanItem {
+        tenant,
+        store,
+        class,
+        id,
+        bytes,
+        method,
+        keep_until,
+        gone_by,
+        rules,
+    } = item;
+    w.fixed(tenant.as_bytes())
+        .text(store)
+        .text(class)
+        .bytes(id.as_bytes())
+        .u64(*bytes)
+        .u8(method.byte())
+        .i64(*keep_until)
+        .i64(*gone_by)
+        .u32(count(rules.len()));
+    for rule in rules {
+        w.text(rule.as_str());
     }
 }
 
@@ -293,8 +314,8 @@ fn decode_item(r: &mut canon::Reader<'_>) -> Option<PlanItem> {
     let id = ItemId::try_from(r.bytes(64).ok()?).ok()?;
     let bytes = r.u64().ok()?;
     let method = r.u8().ok()?;
-    let methods = [Method::Delete, Method::ClearFields, Method::DestroyKey];
-    let method = methods.into_iter().find(|known| known.byte() == method)?;
+    let mut methods = Method::ALL.into_iter();
+    let method = methods.find(|known| known.byte() == method)?;
     let (keep_until, gone_by) = (r.i64().ok()?, r.i64().ok()?);
     let mut rules = Vec::new();
     for _ in 0..r.u32().ok()? {

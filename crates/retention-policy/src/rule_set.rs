@@ -1,6 +1,7 @@
 //! A checked, immutable set of rules, and its canonical bytes.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use covenant_core::digest::Digest;
 use covenant_core::{Reading, TenantId, canon};
@@ -9,6 +10,7 @@ use crate::copies::{Every, Graph, SealingKey, Store};
 use crate::feasible::Index;
 use crate::load::{TenantRules, Together};
 use crate::rule::{Limit, Method, Rule};
+use crate::selected::{Selected, Undone};
 use crate::spec::{CIVIL_NIGHT, RuleSpec, RulesFile};
 use crate::{ClassId, KeyName, RuleErrors, RuleId, StoreName, Trigger};
 
@@ -16,9 +18,8 @@ use crate::{ClassId, KeyName, RuleErrors, RuleId, StoreName, Trigger};
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RuleSet {
     pub(crate) reading: Reading,
-    pub(crate) rules: Vec<Rule>,
-    pub(crate) index: StoreIndex,
-    pub(crate) undone: BTreeMap<Trigger, BTreeSet<Trigger>>,
+    pub(crate) rules: Arc<[Rule]>,
+    index: StoreIndex,
     pub(crate) known: BTreeSet<Trigger>,
     pub(crate) graph: Graph,
     pub(crate) pairs: Index,
@@ -31,13 +32,13 @@ pub struct RuleSet {
     digest: Option<Digest>,
 }
 
-/// The rules of each class in each store, as positions.
-pub(crate) type StoreIndex = BTreeMap<StoreName, BTreeMap<ClassId, Vec<usize>>>;
+/// The rules of each class in each store.
+pub(crate) type StoreIndex = BTreeMap<StoreName, BTreeMap<ClassId, Selected>>;
 
 /// The rules for one tenant's items: those of everybody, and its own.
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct ForTenant {
-    rules: Vec<Rule>,
+    rules: Arc<[Rule]>,
     index: StoreIndex,
 }
 
@@ -50,7 +51,7 @@ pub(crate) struct Parts {
     pub(crate) rules: Vec<Rule>,
     pub(crate) index: Index,
     pub(crate) tenants: BTreeMap<TenantId, (Vec<Rule>, Index)>,
-    pub(crate) undone: BTreeMap<Trigger, BTreeSet<Trigger>>,
+    pub(crate) undone: Undone,
     pub(crate) known: BTreeSet<Trigger>,
     pub(crate) undecided: Vec<Vec<String>>,
     pub(crate) file: RulesFile,
@@ -102,7 +103,7 @@ impl RuleSet {
     /// The rules of everybody, as they were found to hold together.
     pub(crate) fn of_all(&self) -> Together {
         Together {
-            rules: self.rules.clone(),
+            rules: self.rules.to_vec(),
             index: self.pairs.clone(),
             undecided: self.undecided.clone(),
         }
@@ -114,10 +115,10 @@ impl RuleSet {
         let own = self.tenants.get(&tenant).filter(|_| known == extra)?;
         let pairs = own.index.iter().flat_map(|(store, classes)| {
             let classes = classes.iter();
-            classes.map(move |(class, under)| ((store.clone(), class.clone()), under.clone()))
+            classes.map(move |(class, under)| ((store.clone(), class.clone()), positions(under)))
         });
         Some(Together {
-            rules: own.rules.clone(),
+            rules: own.rules.to_vec(),
             index: pairs.collect(),
             undecided: self.undecided.clone(),
         })
@@ -127,7 +128,8 @@ impl RuleSet {
         let canonical = canonical(&parts);
         let digest = digest(&canonical);
         let tenants = parts.tenants.into_iter().map(|(tenant, (rules, index))| {
-            let index = by_store(&index);
+            let index = by_store(&rules, &index, &parts.undone);
+            let rules = rules.into();
             (tenant, ForTenant { rules, index })
         });
         let stores = parts.graph.stores.iter();
@@ -136,9 +138,8 @@ impl RuleSet {
                 .map(|(name, store)| (name.clone(), store.method()))
                 .collect(),
             reading: parts.reading,
-            rules: parts.rules,
-            index: by_store(&parts.index),
-            undone: parts.undone,
+            index: by_store(&parts.rules, &parts.index, &parts.undone),
+            rules: parts.rules.into(),
             known: parts.known,
             graph: parts.graph,
             pairs: parts.index,
@@ -152,7 +153,7 @@ impl RuleSet {
     }
 
     /// The rules for items of this tenant, and where they are.
-    pub(crate) fn for_tenant(&self, tenant: TenantId) -> (&[Rule], &StoreIndex) {
+    pub(crate) fn for_tenant(&self, tenant: TenantId) -> (&Arc<[Rule]>, &StoreIndex) {
         self.tenants
             .get(&tenant)
             .map_or((&self.rules, &self.index), |own| (&own.rules, &own.index))
@@ -195,8 +196,9 @@ impl RuleSet {
     // clause: P-40
     pub fn under_rules(&self, store: &str, class: &str) -> Vec<&Rule> {
         let at = self.index.get(store).and_then(|store| store.get(class));
-        let at = at.into_iter().flatten();
-        at.filter_map(|at| self.rules.get(*at)).collect()
+        let rulings = at.into_iter().flat_map(Selected::rulings);
+        let rules = rulings.map(|ruling| self.rules.get(ruling.rule));
+        rules.flatten().collect()
     }
 
     /// How periods are read.
@@ -234,11 +236,16 @@ const fn digest(_bytes: &[u8]) -> Option<Digest> {
     None
 }
 
-fn by_store(index: &Index) -> StoreIndex {
+fn positions(selected: &Selected) -> Vec<usize> {
+    let rulings = selected.rulings().iter();
+    rulings.map(|ruling| ruling.rule).collect()
+}
+
+fn by_store(rules: &[Rule], index: &Index, undone: &Undone) -> StoreIndex {
     let mut stores = StoreIndex::new();
     for ((store, class), under) in index {
         let classes = stores.entry(store.clone()).or_default();
-        classes.insert(class.clone(), under.clone());
+        classes.insert(class.clone(), Selected::new(rules, under, undone));
     }
     stores
 }

@@ -1,11 +1,16 @@
 //! The answer to "what about this item, now?", with its reasons.
 
+use std::fmt;
+use std::sync::Arc;
+
 use covenant_core::{ClauseId, HoldId, Period};
 use time::UtcDateTime;
 
 pub use covenant_core::Window;
 
-use crate::{Act, HoldMode, Matter, RuleId};
+use crate::rule::Rule;
+use crate::selected::{Anchor, Standing};
+use crate::{Act, HoldMode, Limit, Matter, RuleId};
 
 /// What is to be done with an item.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -59,10 +64,10 @@ pub enum Effect {
 }
 
 /// One rule that was looked at.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Reason {
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Reason<'a> {
     /// The rule.
-    pub rule: RuleId,
+    pub rule: &'a RuleId,
     /// The clause it stands for.
     pub clause: Option<ClauseId>,
     /// The occurrence it counts from.
@@ -105,14 +110,105 @@ pub enum Unclassified {
 
 /// Every rule that was looked at, in order of their ids, and every hold that matches; no customer
 /// content.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+///
+/// It shares the rules with the set that it comes from: a verdict copies none of them.
+#[derive(Clone, Default)]
 pub struct Reasons {
+    set: Option<Arc<[Rule]>>,
+    standing: Vec<Standing>,
+    said: Vec<Said>,
+    holds: Vec<HoldReason>,
+    unclassified: Option<Unclassified>,
+}
+
+/// What a rule said. The rule is its position in the set, the anchor that among the events.
+#[derive(Clone, Copy)]
+pub(crate) struct Said {
+    pub(crate) rule: usize,
+    pub(crate) anchor: Anchor,
+    pub(crate) window: Option<Window>,
+    pub(crate) effect: Effect,
+    pub(crate) decided: bool,
+}
+
+impl Reasons {
+    pub(crate) const fn of(set: Arc<[Rule]>, standing: Vec<Standing>, said: Vec<Said>) -> Self {
+        Self {
+            set: Some(set),
+            standing,
+            said,
+            holds: Vec::new(),
+            unclassified: None,
+        }
+    }
+
+    pub(crate) const fn unjudged(why: Unclassified) -> Self {
+        Self {
+            set: None,
+            standing: Vec::new(),
+            said: Vec::new(),
+            holds: Vec::new(),
+            unclassified: Some(why),
+        }
+    }
+
+    pub(crate) fn held(&mut self, holds: Vec<HoldReason>) {
+        self.holds = holds;
+    }
+
     /// The rules.
-    pub rules: Vec<Reason>,
+    pub fn rules(&self) -> impl Iterator<Item = Reason<'_>> + Clone {
+        let set = self.set.as_deref().unwrap_or_default();
+        self.said.iter().filter_map(|said| {
+            let rule = set.get(said.rule)?;
+            let period = match &rule.limit {
+                Limit::Floor { period, .. } | Limit::Ceiling { period, .. } => Some(*period),
+                Limit::Until { .. } => None,
+            };
+            Some(Reason {
+                rule: &rule.id,
+                clause: rule.clause,
+                anchor: said.anchor.of(&self.standing),
+                period,
+                window: said.window,
+                effect: said.effect,
+                decided: said.decided,
+            })
+        })
+    }
+
     /// The holds, in order of their ids.
-    pub holds: Vec<HoldReason>,
+    #[must_use]
+    pub fn holds(&self) -> &[HoldReason] {
+        &self.holds
+    }
+
     /// Why the item could not be judged.
-    pub unclassified: Option<Unclassified>,
+    #[must_use]
+    pub const fn unclassified(&self) -> Option<Unclassified> {
+        self.unclassified
+    }
+}
+
+impl PartialEq for Reasons {
+    /// Two sets that say the same are equal, whatever other rules they have.
+    fn eq(&self, other: &Self) -> bool {
+        self.rules().eq(other.rules())
+            && self.holds == other.holds
+            && self.unclassified == other.unclassified
+    }
+}
+impl Eq for Reasons {}
+
+impl fmt::Debug for Reasons {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let rules: Vec<Reason<'_>> = self.rules().collect();
+        f.debug_struct("Reasons")
+            .field("rules", &rules)
+            .field("holds", &self.holds)
+            .field("unclassified", &self.unclassified)
+            .finish()
+    }
 }
 
 /// What is to be done with an item at one instant, and why.
@@ -162,7 +258,7 @@ impl Verdict {
     #[must_use]
     pub const fn alarms(&self) -> bool {
         matches!(self.state, State::Overdue | State::Conflict)
-            || self.because.unclassified.is_some()
+            || self.because.unclassified().is_some()
     }
 }
 

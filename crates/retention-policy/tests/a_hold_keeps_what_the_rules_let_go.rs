@@ -151,7 +151,7 @@ mod cases {
         assert_eq!(one.held_by, [HoldId::from_bytes([2; 16])]);
         let free = verdict(&two, 40);
         assert_eq!((free.state, free.suspended), (State::Overdue, None));
-        assert!(free.disposes() && free.held_by.is_empty() && free.because.holds.is_empty());
+        assert!(free.disposes() && free.held_by.is_empty() && free.because.holds().is_empty());
         // a hold without an end changes by nothing that is known
         let endless = view(&[hold(1, HoldScope::Tenant, HoldMode::Governance)]);
         assert_eq!(verdict(&endless, 1_000).next_change, None);
@@ -166,7 +166,7 @@ mod cases {
         let holds = view(&[hold(1, HoldScope::Tenant, HoldMode::Governance)]);
         let verdict = rules().evaluate(&item, &holds, &Moment::at(at(1)));
         assert_eq!(verdict.state, State::Held);
-        assert_eq!(verdict.because.unclassified, Some(Unclassified::Trigger));
+        assert_eq!(verdict.because.unclassified(), Some(Unclassified::Trigger));
         assert!(verdict.alarms());
     }
 

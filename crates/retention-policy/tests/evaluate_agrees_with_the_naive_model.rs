@@ -502,7 +502,7 @@ mod cases {
         ];
         for (item, expect) in cases {
             let verdict = rules.evaluate(&item, &HoldView::none(), &moment);
-            let why = verdict.because.unclassified.map(|why| why.to_string());
+            let why = verdict.because.unclassified().map(|why| why.to_string());
             assert_eq!(why.is_some(), expect.is_some());
             assert_eq!(verdict.disposes(), expect.is_none());
             if let (Some(why), Some(expect)) = (why, expect) {
@@ -520,12 +520,11 @@ mod cases {
         let verdict = rules.evaluate(&item, &HoldView::none(), &Moment::at(at(20)));
         let clauses: Vec<String> = verdict
             .because
-            .rules
-            .iter()
+            .rules()
             .filter_map(|r| r.clause.map(|c| c.to_string()))
             .collect();
         assert_eq!(clauses, ["P-52", "P-51"]); // in order of the rules' ids: gone-2, keep-1
-        for reason in &verdict.because.rules {
+        for reason in verdict.because.rules() {
             assert!(reason.decided);
             assert_eq!(reason.anchor, Some(at(10)));
             let window = reason.window.unwrap();

@@ -20,7 +20,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         for days in [29, 31] {
             let moment = Moment::at(deleted + Duration::days(days));
             let verdict = rules.evaluate(&note, &HoldView::none(), &moment);
-            let rules = verdict.because.rules.iter().filter(|rule| rule.decided);
+            let rules = verdict.because.rules().filter(|rule| rule.decided);
             let why: Vec<&str> = rules.map(|rule| rule.rule.as_str()).collect();
             println!("{id}, day {days}: {} by {why:?}", verdict.state.name());
         }

@@ -139,14 +139,14 @@ fn tell(text: &mut Table, item: &Item<'_>, verdict: &Verdict) {
     let gone = verdict.gone_by.map_or_else(|| "never".to_owned(), shown);
     text.row("gone by", &gone);
     text.rows("next change", verdict.next_change.map(shown));
-    let unclassified = verdict.because.unclassified;
+    let unclassified = verdict.because.unclassified();
     text.rows("unjudged", unclassified.map(|why| why.to_string()));
-    text.rows("held by", verdict.because.holds.iter().map(hold));
+    text.rows("held by", verdict.because.holds().iter().map(hold));
     let suspended = verdict
         .suspended
         .map(|at| format!("the deadline of {}", shown(at)));
     text.rows("suspended", suspended);
-    text.rows("because", verdict.because.rules.iter().map(reason));
+    text.rows("because", verdict.because.rules().map(reason));
 }
 
 fn hold(hold: &HoldReason) -> String {
@@ -157,7 +157,7 @@ fn hold(hold: &HoldReason) -> String {
     format!("{} for {}, {ends}", hold.hold, hold.matter)
 }
 
-fn reason(reason: &Reason) -> String {
+fn reason(reason: Reason<'_>) -> String {
     let clause = reason
         .clause
         .map_or_else(String::new, |clause| format!(" ({clause})"));

@@ -140,6 +140,32 @@ mod cases {
         Ok(run(&rig(dir.path()).await?).await?)
     }
 
+    /// Runs against the server that the environment names, in schemas of its own.
+    #[cfg(feature = "postgres")]
+    #[tokio::test]
+    async fn in_postgresql() -> TestResult {
+        let Some(url) = covenant_core::testing::provided("COVENANT_TEST_POSTGRES")? else {
+            return Ok(());
+        };
+        let business = postgres(&url, "ledger_business").await?;
+        business.migrate(&sql_store::OUTBOX).await?;
+        let ledger = SqlLedger::open(postgres(&url, "ledger").await?).await?;
+        Ok(run(&InSql { ledger, business }).await?)
+    }
+
+    #[cfg(feature = "postgres")]
+    async fn postgres(url: &str, schema: &'static str) -> Result<Db, Box<dyn Error>> {
+        use sql_store::{PgConnection, PostgresOptions, Transport};
+
+        let mut admin = <PgConnection as sqlx::Connection>::connect(url).await?;
+        let sql = format!("DROP SCHEMA IF EXISTS {schema} CASCADE; CREATE SCHEMA {schema}");
+        sqlx::Executor::execute(&mut admin, sqlx::AssertSqlSafe(sql)).await?;
+        let options = PostgresOptions::new(url, schema, Transport::Local)?;
+        let clock = Arc::new(ManualClock::at(UtcDateTime::UNIX_EPOCH));
+        let random = Arc::new(covenant_core::SystemRandom::new());
+        Ok(Db::open_postgres(options, clock, random).await?)
+    }
+
     // clause: P-52
     #[tokio::test]
     async fn a_row_that_was_changed_or_taken_out_is_found() -> TestResult {

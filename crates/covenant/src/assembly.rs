@@ -49,7 +49,7 @@ use crate::stores::{self, Begin, Layout};
 use crate::trusted_time::TrustedTime;
 
 /// The platform root from which names and identities are derived.
-const PLATFORM: Uuid = Uuid::from_u128(0x636f_7665_6e61_6e74_2f70_6c61_7466_6f72);
+pub(crate) const PLATFORM: Uuid = Uuid::from_u128(0x636f_7665_6e61_6e74_2f70_6c61_7466_6f72);
 
 /// What the store calls a file that was on its way to become a tenant's.
 const UNFINISHED: &str = "unfinished";

@@ -1,6 +1,6 @@
 //! What the assembly itself keeps in the control database: the last accepted time, the newest head
-//! of each tenant's log that it has seen, the newest revision of the key store; and the rules that
-//! tenants set for themselves.
+//! of each tenant's log that it has seen, the newest revision of the key store, disposals of whole
+//! databases under way, certificates, and the rules that tenants set for themselves.
 
 use std::collections::BTreeMap;
 
@@ -17,6 +17,10 @@ pub(crate) const CLOCK: Migrations = Migrations {
         ("0001_clock", include_str!("../migrations/0001_clock.sql")),
         ("0002_keys", include_str!("../migrations/0002_keys.sql")),
         ("0003_rules", include_str!("../migrations/0003_rules.sql")),
+        (
+            "0004_disposal",
+            include_str!("../migrations/0004_disposal.sql"),
+        ),
     ],
 };
 

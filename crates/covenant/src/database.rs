@@ -1,10 +1,10 @@
-//! The life of a tenant's database: created, deleted, purged.
+//! The life of a tenant's database: created, checked, deleted.
+
+mod purge;
 
 use std::collections::BTreeSet;
 
-use covenant_core::{Action, ItemId, TenantId, UserId};
-use crypto_envelope::KeyError;
-use retention_policy::{HoldView, Item, Occurrence};
+use covenant_core::{TenantId, UserId};
 use sql_store::due::Due;
 use tenant_isolation::level::Maintain;
 use tenant_isolation::{
@@ -16,7 +16,6 @@ use time::{Duration, UtcDateTime};
 use crate::assembly::Covenant;
 use crate::error::{Error, StartError};
 use crate::pending::Pending;
-use crate::profile::CLASS_DATABASE;
 use crate::record::map::{DATA_MAP, EXEMPT, RECORDS, WATCHED};
 use crate::sweep::kind;
 
@@ -155,86 +154,11 @@ impl Covenant {
         tenant: TenantId,
         deleted: UtcDateTime,
     ) -> Result<UtcDateTime, Error> {
-        let events = [Occurrence::new(Action::DatabaseDeleted.name(), deleted)];
-        let item = Item::new(
-            tenant,
-            CLASS_DATABASE,
-            ItemId::from(tenant.as_uuid()),
-            &events,
-        )
-        .in_store(&self.parts().profile.rows);
-        let verdict =
-            self.parts()
-                .retention
-                .evaluate(&item, &HoldView::none(), &self.moment(deleted));
+        let verdict = self.judge_deleted(tenant, deleted);
         Ok(verdict
             .gone_by
             .unwrap_or(deleted)
             .saturating_sub(PURGE_AHEAD))
-    }
-
-    /// Purges a deleted database: a last backup, then files and objects go, then the registry says
-    /// so, then its roots have their day. Every step may be repeated. Says whether it was purged;
-    /// not when it has been restored meanwhile.
-    ///
-    /// # Errors
-    /// [`Error::Hold`] while anything of the tenant is held: the purge is put off, never dropped.
-    // clause: P-47, P-58, P-59
-    pub(crate) async fn purge_database(
-        &self,
-        tenant: TenantId,
-        now: UtcDateTime,
-    ) -> Result<bool, Error> {
-        let parts = self.parts();
-        let facts = parts.registry.snapshot(tenant, None).await?;
-        match facts.record.map(|record| record.state) {
-            Some(TenantState::Deleted) => self.remove_database(tenant, now).await?,
-            Some(TenantState::Purged) => {}
-            _ => return Ok(false),
-        }
-        // The roots outlive every backup that holds bytes under them.
-        let now = parts.clock.now();
-        let roots_end = match parts.profile.tenant_roots {
-            Some(after) => after.resolve(now, &parts.profile.reading)?.latest,
-            None => parts
-                .profile
-                .backup
-                .destroy_at(parts.profile.backup.epoch_at(now))?,
-        };
-        match parts.keys.plan_tenant(tenant, roots_end).await {
-            // An earlier try or the end of the contract planned them, and plans do not move.
-            Ok(()) | Err(KeyError::Planned { .. } | KeyError::State(_)) => Ok(true),
-            Err(error) => Err(error.into()),
-        }
-    }
-
-    async fn remove_database(&self, tenant: TenantId, now: UtcDateTime) -> Result<(), Error> {
-        let parts = self.parts();
-        let _replacing = parts.replacing(tenant).await;
-        // Nobody places a hold from here on: who does waits, and finds the store gone.
-        let holds = self.hold_view(tenant).await?;
-        self.permit_all(tenant, &holds, now)?;
-        self.sequence().await?;
-        let file = parts.layout.tenant_file(&parts.region, tenant);
-        // After the end of the contract nothing is owed that a last backup would hold.
-        if file.exists() && self.ending(tenant).await?.is_none() {
-            self.back_up(tenant).await?;
-            self.sequence().await?;
-        }
-        let caller = Caller::service(ServiceKind::Purge);
-        let scope = self
-            .enter::<Maintain>(&caller, tenant, AccessAction::StoreRemove)
-            .await?;
-        let undrained = parts.close_feed(tenant).await;
-        scope.remove(parts.tenants.as_ref()).await?;
-        drop(undrained);
-        self.remove_objects(&scope).await?;
-        let change = RegistryChange::Purge;
-        parts
-            .guard
-            .act(caller, tenant, change, Attached::default())
-            .await?;
-        Ok(())
     }
 
     /// A handle for our own statements on a tenant's file, outside any scope: at provisioning.

@@ -87,6 +87,8 @@ pub use assembly::{Covenant, Settings};
 #[cfg(feature = "sqlite")]
 pub use backup::Restored;
 #[cfg(feature = "sqlite")]
+pub use certificate::{Certificate, Progress};
+#[cfg(feature = "sqlite")]
 pub use error::{Error, StartError};
 #[cfg(feature = "sqlite")]
 pub use files::{PublicFiles, Reached, StoreFiles, Way};

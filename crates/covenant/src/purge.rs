@@ -7,16 +7,10 @@ use tenant_isolation::level::{Maintain, Write};
 use tenant_isolation::{AccessAction, Caller, Scope, ServiceKind};
 
 use crate::assembly::Covenant;
+use crate::certificate::{BACKUPS, OBJECTS, ROWS, store};
 use crate::disposal::{ByHand, Wanted};
 use crate::error::Error;
 use crate::profile::CLASS_RECORD;
-
-/// Store of the rows, as certificates spell it.
-const ROWS: &str = "rows";
-/// Store of the attached files, likewise.
-const OBJECTS: &str = "objects";
-/// Store of the backups, likewise.
-const BACKUPS: &str = "backups";
 
 /// What of the bin is purged by hand.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -140,7 +134,6 @@ impl Covenant {
     ) -> Result<String, Error> {
         let parts = self.parts();
         let now = parts.clock.now();
-        let store = |name: &str| name.parse().map_err(Error::unavailable);
         let line = |name: &str, scanned_bytes| {
             Ok::<_, Error>(StoreLine {
                 store: store(name)?,
@@ -171,6 +164,6 @@ impl Covenant {
             }],
             leaf: None,
         };
-        self.certify(&part).await
+        Ok(self.issue(&part).await?.note)
     }
 }

@@ -2,9 +2,12 @@
 //! roots, and leaves backups that can be restored until their day. A purge that is stopped in
 //! between ends at a later sweep.
 
-use covenant::Wraps;
+use covenant::{Progress, Wraps};
+use covenant_core::note::Vkey;
 use covenant_core::sealer::Purpose;
+use covenant_core::statement::Statement;
 use covenant_core::{Action, Clock as _, Owner};
+use time::format_description::well_known::Rfc3339;
 use time::{Duration, UtcDateTime};
 
 use crate::broken::{self, Switch};
@@ -44,9 +47,10 @@ async fn purged(stage: &Stage) -> Outcome {
     assert_eq!(files(&layout.objects())?.len(), 0);
     let ends = roots_end(stage).await?;
     assert_eq!(ends.len(), 2);
+    certified(stage, &ends).await?;
     let snapshots = stage.covenant.snapshots(tenant(1)).await?;
     let last = snapshots.last().ok_or("no backup is left")?.clone();
-    for end in ends {
+    for end in &ends {
         assert!(
             end.is_some_and(|end| end > last.completed + Duration::days(28)),
             "{end:?}"
@@ -85,6 +89,40 @@ async fn purged(stage: &Stage) -> Outcome {
     // Copies of the key store are made, and nothing else happens.
     let idle = stage.run_for(Duration::days(30)).await?;
     assert_eq!(idle, covenant::Swept::default());
+    Ok(())
+}
+
+/// One certificate, which says that files and objects are gone, and when roots and backups go.
+async fn certified(stage: &Stage, roots: &[Option<UtcDateTime>]) -> Outcome {
+    let certificates = stage.covenant.certificates(tenant(1)).await?;
+    let [certificate] = certificates.as_slice() else {
+        return Err(format!("{certificates:?}").into());
+    };
+    assert_eq!(certificate.progress, Progress::Complete);
+    let key: Vkey = stage.covenant.certificate_key().await?.parse()?;
+    let statement = Statement::open(&certificate.note, &[key])?;
+    assert_eq!(statement.kind(), "disposal");
+    assert_eq!(statement.id(), certificate.order.to_string());
+    let value = |name: &str| statement.value(name).map(str::to_owned);
+    assert_eq!(value("tenant"), Some(tenant(1).to_string()));
+    assert_eq!(value("items.count").as_deref(), Some("1"));
+    for store in ["store.rows", "store.objects"] {
+        let line = value(store).ok_or(store)?;
+        assert!(line.starts_with("delete done at "), "{line}");
+    }
+    let keys = stage.covenant.keys().list().await?;
+    let keys = keys
+        .iter()
+        .filter(|key| key.owner == Owner::Tenant(tenant(1)));
+    for (key, end) in keys.zip(roots) {
+        let line = value(&format!("key.{}", key.id)).ok_or("a key is missing")?;
+        let end = end.ok_or("a root has no day")?.format(&Rfc3339)?;
+        assert_eq!(line, format!("planned {end}"));
+    }
+    let snapshots = stage.covenant.snapshots(tenant(1)).await?;
+    let last = snapshots.iter().map(|snapshot| snapshot.destroy_at).max();
+    let last = last.ok_or("no backup is left")?.format(&Rfc3339)?;
+    assert_eq!(value("remains.backups"), Some(last));
     Ok(())
 }
 
@@ -133,13 +171,17 @@ async fn also_when_its_last_step_was_not_recorded() -> Outcome {
 
 #[tokio::test]
 async fn also_when_its_folder_cannot_be_removed() -> Outcome {
-    let (stage, at) = deleted("immidb", Wraps::default()).await?;
+    let (mut stage, at) = deleted("immidb", Wraps::default()).await?;
     let stray = stage.file().with_file_name("stray");
     std::fs::write(&stray, b"in the way")?;
     let swept = stage.run_until(at + Duration::days(29)).await?;
     assert!(swept.databases == 0 && swept.failed > 0, "{swept:?}");
     assert!(!stage.file().exists(), "nothing was removed");
+    let certificates = stage.covenant.certificates(tenant(1)).await?;
+    let progress = certificates.iter().map(|certificate| certificate.progress);
+    assert_eq!(progress.collect::<Vec<_>>(), [Progress::Pending]);
     std::fs::remove_file(&stray)?;
+    stage.restart(Wraps::default()).await?;
     let swept = stage.run_until(at + Duration::days(30)).await?;
     assert_eq!((swept.databases, swept.failed), (1, 0), "{swept:?}");
     purged(&stage).await

@@ -1,0 +1,1 @@
+DELETE FROM covenant_disposal WHERE tenant = $1

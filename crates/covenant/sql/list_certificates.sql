@@ -1,0 +1,1 @@
+SELECT disposal, issued, complete, note FROM covenant_certificate WHERE tenant = $1 ORDER BY issued, disposal

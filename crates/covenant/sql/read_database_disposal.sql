@@ -1,0 +1,1 @@
+SELECT journal FROM covenant_disposal WHERE tenant = $1 AND generation = $2

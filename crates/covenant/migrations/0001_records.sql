@@ -24,12 +24,23 @@ CREATE TABLE attachment (
     PRIMARY KEY (tenant, id)
 );
 CREATE INDEX attachment_record ON attachment (tenant, record);
--- The journal of purges under way: what must not be found any more, with every bit inverted, and
--- which objects must go. Empty when no purge is under way.
-CREATE TABLE purge (
+-- Disposals under way, each as the journal row of retention-policy, version 1, which holds salts with
+-- every bit inverted; and the objects that go with the record. A record that is named here is out of
+-- the bin: no read shows it and nothing brings it back. Empty when no purge is under way.
+CREATE TABLE disposal (
     tenant UUID NOT NULL,
     record BYTEA NOT NULL,
-    probes BYTEA NOT NULL,
+    ordered UUID NOT NULL,
+    journal BYTEA NOT NULL,
     objects BYTEA NOT NULL,
     PRIMARY KEY (tenant, record)
+);
+-- On what the order of a disposal under way rests.
+CREATE TABLE disposal_order (
+    tenant UUID NOT NULL,
+    id UUID NOT NULL,
+    rule TEXT NOT NULL,
+    clause TEXT,
+    rules BYTEA,
+    PRIMARY KEY (tenant, id)
 );

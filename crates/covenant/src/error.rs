@@ -126,6 +126,9 @@ pub enum Error {
     /// Holds keep it, or the hold cannot be changed like this; nothing was deleted.
     #[error("holds stand against it")]
     Hold(#[from] retention_policy::HoldError),
+    /// The plan of a deletion is not carried out; nothing was deleted.
+    #[error("the plan is refused")]
+    Plan(#[from] retention_policy::Refused),
     /// Bytes that should be gone are still there; the purge stays open and is tried again.
     #[error("bytes of purged records are still there")]
     StillPresent,

@@ -2,15 +2,12 @@
 //! and gets a signed certificate.
 
 use covenant_core::{ItemId, OrderId, TenantId};
-use retention_policy::{DisposalPart, LineState, Remain, StoreLine};
 use tenant_isolation::level::{Maintain, Write};
 use tenant_isolation::{AccessAction, Caller, Scope, ServiceKind};
 
 use crate::assembly::Covenant;
-use crate::certificate::{BACKUPS, OBJECTS, ROWS, store};
 use crate::disposal::{ByHand, Wanted};
 use crate::error::Error;
-use crate::profile::CLASS_RECORD;
 
 /// What of the bin is purged by hand.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -44,8 +41,8 @@ impl Covenant {
     /// # Errors
     /// [`Error::Denied`] to everybody but an administrator of the database; [`Error::NotFound`]
     /// where nothing of it is in the bin; [`Error::Kept`] where the rules let nothing of it go:
-    /// nothing was changed then. After any other error the order stands, and the next sweep does the
-    /// rest of it.
+    /// nothing was changed then. After any other error the order stands, the next sweep does the rest
+    /// of it, and [`Covenant::certificates`] has its certificate.
     // clause: P-48, P-53
     pub async fn purge(
         &self,
@@ -78,24 +75,23 @@ impl Covenant {
             only,
             caller,
             decision: ordered.decision(),
-            order,
         };
         let now = parts.clock.now();
         // From before the first effect on, so that a sweep finishes what is stopped in between.
         self.put_due(&self.bin_row(tenant, now)).await?;
-        let gone = self
-            .take_all_out(&scope, &service, now, Wanted::ByHand(hand))
+        let records = self
+            .record_all(&scope, &service, now, order, Wanted::ByHand(hand))
             .await?;
-        let scanned = self.finish(&scope).await?;
+        let issued = self.carry_out(&scope, &service, now).await?;
         self.plan_bin_in(&scope, None).await?;
-        if gone.is_empty() {
+        if records == 0 {
             return Err(Error::Kept);
         }
-        let certificate = self.certified(tenant, order, &gone, scanned).await?;
+        let ours = issued.into_iter().find(|issued| issued.order == order);
         Ok(Purged {
             order,
-            records: u64::try_from(gone.len()).unwrap_or(u64::MAX),
-            certificate,
+            records,
+            certificate: ours.ok_or(Error::StillPresent)?.note,
         })
     }
 
@@ -122,48 +118,5 @@ impl Covenant {
             }
         };
         Ok(row.is_some())
-    }
-
-    /// The signed certificate of a purge whose bytes were looked for and not found.
-    async fn certified(
-        &self,
-        tenant: TenantId,
-        order: OrderId,
-        gone: &[ItemId],
-        scanned: u64,
-    ) -> Result<String, Error> {
-        let parts = self.parts();
-        let now = parts.clock.now();
-        let line = |name: &str, scanned_bytes| {
-            Ok::<_, Error>(StoreLine {
-                store: store(name)?,
-                method: retention_policy::Method::Delete,
-                state: LineState::Done,
-                scanned_bytes,
-                at: Some(now),
-            })
-        };
-        let policy = &parts.profile.backup;
-        let part = DisposalPart {
-            order,
-            tenant,
-            clause: None,
-            rule: parts
-                .profile
-                .bin_floor
-                .parse()
-                .map_err(Error::unavailable)?,
-            rules: parts.retention.digest(),
-            items: self.committed(tenant, CLASS_RECORD, gone).await?,
-            // Files are read back one by one, the database is looked through.
-            stores: vec![line(ROWS, Some(scanned))?, line(OBJECTS, None)?],
-            keys: Vec::new(),
-            remains: vec![Remain {
-                store: store(BACKUPS)?,
-                gone_by: policy.destroy_at(policy.epoch_at(now))?,
-            }],
-            leaf: None,
-        };
-        Ok(self.issue(&part).await?.note)
     }
 }

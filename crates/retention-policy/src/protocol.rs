@@ -410,6 +410,16 @@ impl Disposal {
         }
     }
 
+    /// When the last of its stores was verified; `None` while one is not.
+    #[must_use]
+    pub fn verified_at(&self) -> Option<UtcDateTime> {
+        let mut latest = None;
+        for line in &self.lines {
+            latest = latest.max(Some(line.verified?.at));
+        }
+        latest
+    }
+
     /// The journal row, version 1: `FORMAT.md`, "Journal row". It holds the probes inverted only.
     #[must_use]
     pub fn journal(&self) -> Vec<u8> {

@@ -54,6 +54,9 @@ const STRUCTURAL: &[&str] = &[
     "a salt, which is random",
     "salts with every bit inverted",
     "opaque ids of objects",
+    "ids, instants, and salts with every bit inverted",
+    "a name of the policy",
+    "a digest of rules",
 ];
 
 /// What the live schema has.

@@ -46,6 +46,8 @@ const INSTANT: Kept = Kept::Plain("an instant");
 const LENGTH: Kept = Kept::Plain("a length");
 const SALT: Kept = Kept::Plain("a salt, which is random");
 
+const RULE: Kept = Kept::Plain("a name of the policy");
+
 /// Every column of the tables of records.
 // clause: P-12, Q-14
 pub const DATA_MAP: &[Column] = &[
@@ -63,14 +65,20 @@ pub const DATA_MAP: &[Column] = &[
     column("attachment", "record", ID),
     column("attachment", "stored_len", LENGTH),
     column("attachment", "probe", SALT),
-    column("purge", "tenant", ID),
-    column("purge", "record", ID),
+    column("disposal", "tenant", ID),
+    column("disposal", "record", ID),
+    column("disposal", "ordered", ID),
     column(
-        "purge",
-        "probes",
-        Kept::Plain("salts with every bit inverted"),
+        "disposal",
+        "journal",
+        Kept::Plain("ids, instants, and salts with every bit inverted"),
     ),
-    column("purge", "objects", Kept::Plain("opaque ids of objects")),
+    column("disposal", "objects", Kept::Plain("opaque ids of objects")),
+    column("disposal_order", "tenant", ID),
+    column("disposal_order", "id", ID),
+    column("disposal_order", "rule", RULE),
+    column("disposal_order", "clause", RULE),
+    column("disposal_order", "rules", Kept::Plain("a digest of rules")),
     column("withdrawal", "tenant", ID),
     column("withdrawal", "file", ID),
     column("withdrawal", "deleted_at", INSTANT),
@@ -106,7 +114,8 @@ pub(crate) const WATCHED: &[Watched] = &[
 
 /// Tables of ours that hold no business rows.
 pub(crate) const EXEMPT: &[&str] = &[
-    "purge",
+    "disposal",
+    "disposal_order",
     "withdrawal",
     "covenant_identity",
     "hold",

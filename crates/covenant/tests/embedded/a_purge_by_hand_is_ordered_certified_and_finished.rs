@@ -1,7 +1,7 @@
 //! A purge by hand: an administrator alone orders it, its certificate opens under the deployment's key,
 //! and one that fails after its first effect is finished by the next sweep.
 
-use covenant::{Error, FromBin, Wraps};
+use covenant::{Error, FromBin, Progress, Wraps};
 use covenant_core::UserId;
 use covenant_core::note::Vkey;
 use covenant_core::statement::Statement;
@@ -94,8 +94,22 @@ async fn one_that_fails_on_the_way_is_finished_by_the_next_sweep() -> Outcome {
         stage.live_sightings(&salts)? > 0,
         "nothing was left to find"
     );
+    let begun = stage.covenant.certificates(tenant(1)).await?;
+    let progress: Vec<_> = begun.iter().map(|begun| begun.progress).collect();
+    assert_eq!(progress, [Progress::Pending]);
     switch.off();
     stage.covenant.sweep().await?;
     assert_eq!(stage.live_sightings(&salts)?, 0);
+    let ended = stage.covenant.certificates(tenant(1)).await?;
+    let [ended] = ended.as_slice() else {
+        return Err(format!("not one certificate: {ended:?}").into());
+    };
+    assert_eq!(ended.progress, Progress::Complete);
+    // of the order that the log tells of, as if it had not been stopped
+    assert_eq!(begun.first().map(|begun| begun.order), Some(ended.order));
+    let key: Vkey = stage.covenant.certificate_key().await?.parse()?;
+    let statement = Statement::open(&ended.note, &[key])?;
+    assert_eq!(statement.id(), ended.order.to_string());
+    assert_eq!(statement.value("items.count"), Some("1"));
     covered(&stage).await
 }

@@ -1,9 +1,12 @@
 //! A purge that fails, or whose process dies, after any of its steps leaves bytes behind for a while
-//! and nothing for ever: the next sweep ends where an undisturbed one would, with one event a record.
+//! and nothing for ever: the next sweep ends where an undisturbed one would, with one event a record
+//! and one certificate that says the same.
 
 use audit_log::log_of;
 use audit_log::store::entries_from;
-use covenant::Wraps;
+use covenant::{Error, Progress, Wraps};
+use covenant_core::note::Vkey;
+use covenant_core::statement::Statement;
 use covenant_core::{Action, Clock as _};
 use time::{Duration, UtcDateTime};
 
@@ -39,7 +42,34 @@ async fn gone(stage: &Stage, salts: &[[u8; 24]]) -> Outcome {
         .iter()
         .filter(|entry| entry.leaf.action == Action::RecordPurged);
     assert_eq!(purged.count(), 1);
+    certified(stage, &["done"; 2]).await?;
     covered(stage).await
+}
+
+/// There is one certificate, and its stores are this far: objects, then rows.
+async fn certified(stage: &Stage, states: &[&str; 2]) -> Outcome {
+    let certificates = stage.covenant.certificates(tenant(1)).await?;
+    let [certificate] = certificates.as_slice() else {
+        return Err(format!("not one certificate: {certificates:?}").into());
+    };
+    let progress = if states == &["done"; 2] {
+        Progress::Complete
+    } else {
+        Progress::Pending
+    };
+    assert_eq!(certificate.progress, progress);
+    let key: Vkey = stage.covenant.certificate_key().await?.parse()?;
+    let statement = Statement::open(&certificate.note, &[key])?;
+    assert_eq!(statement.id(), certificate.order.to_string());
+    assert_eq!(statement.value("items.count"), Some("1"));
+    assert_eq!(statement.value("clause"), Some("P-52"));
+    assert!(statement.value("remains.backups").is_some());
+    for (store, state) in ["store.objects", "store.rows"].iter().zip(states) {
+        let line = statement.value(store).ok_or(*store)?;
+        let line = line.strip_prefix("delete ").ok_or(line.to_owned())?;
+        assert!(line.starts_with(state), "{store}: {line}");
+    }
+    Ok(())
 }
 
 const FLOOR: Duration = Duration::days(31);
@@ -105,6 +135,43 @@ async fn when_an_object_cannot_be_deleted() -> Outcome {
     std::fs::rename(&aside, &object)?;
     assert_eq!(stage.run_for(Duration::minutes(15)).await?.failed, 0);
     gone(&stage, &salts).await
+}
+
+/// Whoever comes next is another process, with nothing but what the last one left.
+#[tokio::test]
+async fn when_the_process_dies_at_any_step() -> Outcome {
+    type Fault = fn(&Switch) -> Wraps;
+    let recorded: Fault = |switch| broken::sink(switch, Action::RecordPurged);
+    let steps: [(&str, Fault, Option<[&str; 2]>); 4] = [
+        ("record", recorded, None),
+        ("rows", broken::tables, Some(["pending"; 2])),
+        ("flush", broken::flush, Some(["pending"; 2])),
+        ("verify", broken::lying_flush, Some(["done", "pending"])),
+    ];
+    for (step, fault, states) in steps {
+        let switch = Switch::default();
+        let (mut stage, salts, deleted) = binned(fault(&switch)).await?;
+        switch.on();
+        stage.clock.advance_to(deleted + FLOOR);
+        assert_eq!(stage.covenant.sweep().await?.failed, 1, "{step}");
+        assert!(stage.live_sightings(&salts)? > 0, "{step}");
+        match states {
+            None => assert_eq!(stage.covenant.certificates(tenant(1)).await?, []),
+            Some(states) => {
+                certified(&stage, &states).await?;
+                // Nothing leads back into the bin, and no read shows it.
+                let (who, id) = (admin(1), item("gone")?);
+                let back = stage.covenant.restore(&who, tenant(1), &id).await;
+                assert!(matches!(back, Err(Error::NotFound)), "{step}: {back:?}");
+                let read = stage.covenant.get(&who, tenant(1), &id).await;
+                assert!(matches!(read, Err(Error::NotFound)), "{step}: {read:?}");
+            }
+        }
+        stage.restart(Wraps::default()).await?;
+        assert_eq!(stage.covenant.sweep().await?.failed, 0, "{step}");
+        gone(&stage, &salts).await?;
+    }
+    Ok(())
 }
 
 #[tokio::test]

@@ -4,12 +4,13 @@ use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use covenant::{Error, PublicFiles, Reached, Way, Wraps};
+use covenant::{ErasedRows, Error, PublicFiles, Reached, RecordTables, Way, Wraps};
 use covenant_core::{
     Action, BoxFuture, Event, EventId, EventSink, ItemId, OutboxTx, Prepared, SinkError, TenantId,
 };
 use retention_policy::apply::{Flush, FlushError, Flushed};
-use sql_store::Tx;
+use sql_store::{DbError, Tx};
+use time::UtcDateTime;
 
 /// Turns faults on and off.
 #[derive(Debug, Clone, Default)]
@@ -34,6 +35,24 @@ pub(crate) fn flush(switch: &Switch) -> Wraps {
     let switch = switch.clone();
     Wraps {
         flush: Some(Box::new(|sound| Arc::new(BrokenFlush(sound, switch)))),
+        ..Wraps::default()
+    }
+}
+
+/// Flushes do nothing, and say that they did it, while the switch is on.
+pub(crate) fn lying_flush(switch: &Switch) -> Wraps {
+    let switch = switch.clone();
+    Wraps {
+        flush: Some(Box::new(|sound| Arc::new(LyingFlush(sound, switch)))),
+        ..Wraps::default()
+    }
+}
+
+/// Rows of records are not erased while the switch is on.
+pub(crate) fn tables(switch: &Switch) -> Wraps {
+    let switch = switch.clone();
+    Wraps {
+        tables: Some(Box::new(|sound| Arc::new(BrokenTables(sound, switch)))),
         ..Wraps::default()
     }
 }
@@ -99,6 +118,59 @@ impl Flush for BrokenFlush {
                 return Err(FlushError::Full);
             }
             self.0.flush(file).await
+        })
+    }
+}
+
+#[derive(Debug)]
+struct LyingFlush(Arc<dyn Flush>, Switch);
+
+impl Flush for LyingFlush {
+    fn flush<'a>(&'a self, file: &'a Path) -> BoxFuture<'a, Result<Flushed, FlushError>> {
+        Box::pin(async move {
+            if self.1.is_on() {
+                return Ok(Flushed { bytes: 0 });
+            }
+            self.0.flush(file).await
+        })
+    }
+}
+
+#[derive(Debug)]
+struct BrokenTables(Arc<dyn RecordTables>, Switch);
+
+impl RecordTables for BrokenTables {
+    fn bin<'a>(
+        &'a self,
+        tx: &'a mut Tx,
+        tenant: TenantId,
+        record: &'a ItemId,
+        at: UtcDateTime,
+    ) -> BoxFuture<'a, Result<u64, DbError>> {
+        self.0.bin(tx, tenant, record, at)
+    }
+
+    fn unbin<'a>(
+        &'a self,
+        tx: &'a mut Tx,
+        tenant: TenantId,
+        record: &'a ItemId,
+    ) -> BoxFuture<'a, Result<u64, DbError>> {
+        self.0.unbin(tx, tenant, record)
+    }
+
+    fn erase<'a>(
+        &'a self,
+        tx: &'a mut Tx,
+        tenant: TenantId,
+        record: &'a ItemId,
+    ) -> BoxFuture<'a, Result<ErasedRows, DbError>> {
+        Box::pin(async move {
+            let erased = self.0.erase(tx, tenant, record).await?;
+            if self.1.is_on() {
+                return Err(DbError::Closed);
+            }
+            Ok(erased)
         })
     }
 }

@@ -1,0 +1,1 @@
+SELECT COUNT(*) AS n FROM disposal WHERE tenant = $1

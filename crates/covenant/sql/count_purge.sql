@@ -1,1 +1,0 @@
-SELECT COUNT(*) AS n FROM purge WHERE tenant = $1

@@ -1,0 +1,1 @@
+DELETE FROM disposal WHERE tenant = $1 AND ordered = $2

@@ -1,0 +1,1 @@
+DELETE FROM disposal_order WHERE tenant = $1 AND id = $2

@@ -1,1 +1,0 @@
-DELETE FROM purge WHERE tenant = $1

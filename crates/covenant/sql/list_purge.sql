@@ -1,1 +1,0 @@
-SELECT record, probes, objects FROM purge WHERE tenant = $1 ORDER BY record

@@ -133,7 +133,7 @@ pub(crate) fn store(name: &str) -> Result<StoreName, Error> {
 /// On which rule a disposal rests, and for which clause: on the one that wants it gone, else on the
 /// one that let it go.
 pub(crate) fn ground(verdict: &Verdict) -> Result<(RuleId, Option<ClauseId>), Error> {
-    let decided = || verdict.because.rules.iter().filter(|rule| rule.decided);
+    let decided = || verdict.because.rules().filter(|rule| rule.decided);
     let ceiling = decided().find(|rule| matches!(rule.effect, Effect::GoneBy(_)));
     match ceiling.or_else(|| decided().next()) {
         Some(reason) => Ok((reason.rule.clone(), reason.clause)),

@@ -1,6 +1,7 @@
 //! What the assembly itself keeps in the control database: the last accepted time, the newest head
 //! of each tenant's log that it has seen, the newest revision of the key store, disposals of whole
-//! databases under way, certificates, and the rules that tenants set for themselves.
+//! databases under way, certificates, plans that wait for a person, and the rules that tenants set for
+//! themselves.
 
 use std::collections::BTreeMap;
 
@@ -21,6 +22,7 @@ pub(crate) const CLOCK: Migrations = Migrations {
             "0004_disposal",
             include_str!("../migrations/0004_disposal.sql"),
         ),
+        ("0005_plans", include_str!("../migrations/0005_plans.sql")),
     ],
 };
 

@@ -5,6 +5,7 @@ mod purge;
 use std::collections::BTreeSet;
 
 use covenant_core::{TenantId, UserId};
+use retention_policy::Retention as _;
 use sql_store::due::Due;
 use tenant_isolation::level::Maintain;
 use tenant_isolation::{
@@ -16,6 +17,7 @@ use time::{Duration, UtcDateTime};
 use crate::assembly::Covenant;
 use crate::error::{Error, StartError};
 use crate::pending::Pending;
+use crate::plans;
 use crate::record::map::{DATA_MAP, EXEMPT, RECORDS, WATCHED};
 use crate::sweep::kind;
 
@@ -94,7 +96,12 @@ impl Covenant {
         let checked = check_new(&db).await;
         db.close().await;
         installed.map_err(Error::unavailable)?;
-        checked.map_err(Error::unavailable)
+        checked.map_err(Error::unavailable)?;
+        // A store in which nothing lies yet has no backlog that somebody should look at first.
+        match plans::planned(&parts.control, tenant).await? {
+            None => plans::settle(&parts.control, tenant, parts.profile.rules.digest()).await,
+            Some(_) => Ok(()),
+        }
     }
 
     /// Compares every live store with the data map, and with what its registry entry says it is.

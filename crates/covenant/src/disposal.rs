@@ -5,7 +5,9 @@
 
 mod carried;
 mod certified;
+mod found;
 mod journal;
+mod looked;
 mod recorded;
 
 use covenant_core::event::Datum;
@@ -23,6 +25,8 @@ use crate::error::Error;
 use crate::profile::CLASS_RECORD;
 use crate::record::object_path;
 use crate::sweep::kind;
+
+pub(crate) use recorded::Recorded;
 
 /// Records that one transaction takes out at most; ours, so that a backlog never holds the file
 /// for long.
@@ -145,7 +149,7 @@ impl Covenant {
     /// floor on, or that end where the midnight would be too late.
     // clause: P-46, P-52
     fn bin_due(&self, tenant: TenantId, deleted: UtcDateTime) -> UtcDateTime {
-        let events = recorded::occurrences(deleted, deleted, Wanted::Due);
+        let events = found::occurrences(deleted, deleted, Wanted::Due);
         let item = Item::new(tenant, CLASS_RECORD, tenant.as_uuid(), &events);
         let item = item.in_store(&self.parts().profile.rows);
         let verdict = self.judge_item(&item, &HoldView::none(), deleted);
@@ -178,21 +182,25 @@ impl Covenant {
 
     /// Purges what may go of the tenant's bin; `now` is an instant that deletions may trust.
     // clause: P-47, P-51, P-52
-    pub(crate) async fn purge_bin(&self, tenant: TenantId, now: UtcDateTime) -> Result<u64, Error> {
+    pub(crate) async fn purge_bin(
+        &self,
+        tenant: TenantId,
+        now: UtcDateTime,
+    ) -> Result<Recorded, Error> {
         let caller = Caller::service(ServiceKind::Retention);
         let scope = self
             .enter::<Maintain>(&caller, tenant, AccessAction::StoreSweep)
             .await?;
         let _writing = self.parts().writing(tenant).await;
         let order = self.mint()?;
-        let purged = self
+        let recorded = self
             .record_all(&scope, &caller, now, order, Wanted::Due)
             .await?;
         self.carry_out(&scope, &caller, now).await?;
         // What did not go now is looked at again at the next midnight.
         let midnight = flush_after(&self.parts().profile.zone, now);
         self.plan_bin_in(&scope, Some(midnight)).await?;
-        Ok(purged)
+        Ok(recorded)
     }
 
     /// An event about many rows of one table.

@@ -63,6 +63,8 @@ mod own_rules;
 mod pace;
 #[cfg(feature = "sqlite")]
 mod pending;
+#[cfg(feature = "sqlite")]
+mod plans;
 mod profile;
 #[cfg(feature = "sqlite")]
 mod purge;
@@ -102,6 +104,8 @@ pub use key_copies::RecoveredKeys;
 pub use key_desk::KeyDesk;
 #[cfg(feature = "sqlite")]
 pub use own_rules::{Narrowing, OWN_RULES_MAX, OnlyNarrower, TenantRules};
+#[cfg(feature = "sqlite")]
+pub use plans::{WaitingPlan, Waits};
 pub use profile::{
     CLASS_ATTACHMENT, CLASS_DATABASE, CLASS_RECORD, DeclaredStore, Profile, ProfileError,
 };

@@ -6,7 +6,7 @@ use backup_engine::{BackupPolicy, Cadence, Keeping, PolicyError};
 use covenant_core::{Action, ClauseId, Period, Reading, RegionSet, Zone};
 use crypto_envelope::{ExpiryError, Isolation, KeyExpiry};
 use policy_document::{Bound, Clause, Document, Figure, KeyDeath, Modality, Per, StoreKind};
-use retention_policy::{ClassId, RuleErrors, RuleSet};
+use retention_policy::{ClassId, Limits, RuleErrors, RuleSet};
 use time::{Duration, Time};
 
 use crate::rules::DocumentRules;
@@ -66,6 +66,10 @@ pub struct Profile {
     pub declared: Vec<DeclaredStore>,
     /// The rule that keeps a record in the bin.
     pub bin_floor: String,
+    /// How much one sweep of one bin may remove before somebody approves it; nothing is limited
+    /// unless set here. Of the limits those on all items count, since a sweep plans a tenant at a
+    /// time.
+    pub limits: Limits,
     /// When backups are taken and when they die.
     pub backup: BackupPolicy,
     /// The clause that says how long a backup must be restorable; `None` where none does.
@@ -183,6 +187,7 @@ impl Profile {
             file_classes,
             declared: declared(document),
             bin_floor,
+            limits: Limits::default(),
             backup,
             backup_floor: backup_floor(document),
             tenant_roots,

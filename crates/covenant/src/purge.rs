@@ -79,18 +79,18 @@ impl Covenant {
         let now = parts.clock.now();
         // From before the first effect on, so that a sweep finishes what is stopped in between.
         self.put_due(&self.bin_row(tenant, now)).await?;
-        let records = self
+        let recorded = self
             .record_all(&scope, &service, now, order, Wanted::ByHand(hand))
             .await?;
         let issued = self.carry_out(&scope, &service, now).await?;
         self.plan_bin_in(&scope, None).await?;
-        if records == 0 {
+        if recorded.records == 0 {
             return Err(Error::Kept);
         }
         let ours = issued.into_iter().find(|issued| issued.order == order);
         Ok(Purged {
             order,
-            records,
+            records: recorded.records,
             certificate: ours.ok_or(Error::StillPresent)?.note,
         })
     }

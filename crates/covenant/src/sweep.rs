@@ -105,6 +105,8 @@ pub struct Swept {
     pub epochs: u64,
     /// Keys destroyed.
     pub keys: u64,
+    /// Bins whose plan waits until somebody approves it: [`Covenant::plans`] has them.
+    pub waiting: u64,
     /// Pieces of work that failed, and are tried again later.
     pub failed: u64,
     /// What will be late at the rate of the last flushes, and was told now.
@@ -286,8 +288,9 @@ impl Covenant {
             kind::BIN => {
                 if self.state(due.tenant).await?.is_some_and(is_live) {
                     let _turn = self.flush_turn(due.tenant).await?;
-                    let purged = self.purge_bin(due.tenant, now).await?;
-                    add(&mut swept.purged, purged);
+                    let recorded = self.purge_bin(due.tenant, now).await?;
+                    add(&mut swept.purged, recorded.records);
+                    add(&mut swept.waiting, u64::from(recorded.waits));
                     // It has planned the next one, or taken this row out.
                     return Ok(());
                 }

@@ -57,6 +57,7 @@ const STRUCTURAL: &[&str] = &[
     "ids, instants, and salts with every bit inverted",
     "a name of the policy",
     "a digest of rules",
+    "what the object store calls a version",
 ];
 
 /// What the live schema has.

@@ -104,6 +104,12 @@ impl Stage {
         Ok(())
     }
 
+    /// Starts the same deployment again, which follows this profile from then on.
+    pub(crate) async fn follow(&mut self, profile: Profile) -> Outcome {
+        self.profile = profile;
+        self.restart(Wraps::default()).await
+    }
+
     /// What starting it once more takes.
     pub(crate) fn settings(&mut self, wraps: Wraps) -> Outcome<Settings> {
         self.seed += 1;
@@ -146,6 +152,7 @@ impl Stage {
             sum.databases += swept.databases;
             sum.epochs += swept.epochs;
             sum.keys += swept.keys;
+            sum.waiting += swept.waiting;
             sum.failed += swept.failed;
             sum.in_doubt |= swept.in_doubt;
         }

@@ -48,6 +48,8 @@ mod many_at_once_lose_nothing;
 #[cfg(test)]
 mod one_record_goes_the_whole_way;
 #[cfg(test)]
+mod rules_that_are_new_only_plan;
+#[cfg(test)]
 mod tenants_rules_only_narrow;
 #[cfg(test)]
 mod what_is_refused_changes_nothing;

@@ -1,0 +1,1 @@
+SELECT COUNT(*) AS n FROM record WHERE tenant = $1

@@ -1,0 +1,1 @@
+DELETE FROM covenant_plan WHERE tenant = $1

@@ -1,0 +1,1 @@
+SELECT tenant, cause, plan, approved, items_max, bytes_max, percent_max FROM covenant_plan WHERE tenant = $1

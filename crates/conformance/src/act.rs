@@ -11,11 +11,13 @@ use time::UtcDateTime;
 
 use crate::canary::{Canary, Salt};
 
+mod files;
 mod keys;
 mod own_rules;
 mod people;
 mod ruled;
 
+pub use files::FileWay;
 pub use keys::{KeyRole, KeySeen, KeyStanding, KeyUse, KeyVerb};
 pub use own_rules::{Asks, Matter, OwnRule, RuleSeen, Whose};
 pub use people::{Certified, Person};
@@ -238,6 +240,24 @@ acts! {
     ListRecords {
         /// The tenant.
         tenant: Tenant,
+    },
+    /// Deletes the attached file of a record as a member, for good. Answer: [`Seen::File`].
+    DeleteAttachment {
+        /// The tenant.
+        tenant: Tenant,
+        /// The record, which stays.
+        record: Record,
+    },
+    /// Reaches for the file that the record has, or had, as somebody outside who knows its id and its
+    /// name. Answer: [`Seen::Done`] when it is there, [`Seen::Absent`] when the system has no such way;
+    /// where nothing is there, [`crate::Refusal::Denied`].
+    ReachAttachment {
+        /// The tenant.
+        tenant: Tenant,
+        /// The record.
+        record: Record,
+        /// By which way.
+        way: FileWay,
     },
     /// Purges by hand, before the floor of the bin ends. Answer: [`Seen::Certified`]; somebody who
     /// may not, or a record that is not in the bin, is [`crate::Refusal::Denied`].
@@ -469,6 +489,8 @@ pub enum Seen {
     Record(RecordSeen),
     /// The sensitive field's content.
     Revealed(Vec<u8>),
+    /// The id under which events name a file.
+    File(ItemId),
     /// The records that normal reads see.
     Records(BTreeSet<Record>),
     /// The deleted records of a churned database, as one canary that has all their salts.

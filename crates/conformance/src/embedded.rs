@@ -2,6 +2,7 @@
 //! subject in a folder of its own. A sabotage is a wrapped joint of the assembly, nothing else.
 
 mod acts;
+mod files;
 mod front;
 mod holds;
 mod keys;
@@ -29,7 +30,7 @@ use tenant_isolation::Caller;
 use time::UtcDateTime;
 use uuid::Uuid;
 
-use crate::act::{Act, Cadence, Record, Seen, Tenant};
+use crate::act::{Act, Cadence, FileWay, Record, Seen, Tenant};
 use crate::canary::{Canary, Sightings};
 use crate::sabotage::Sabotage;
 use crate::subject::{
@@ -83,7 +84,43 @@ impl SubjectFactory for EmbeddedFactory {
             {
                 return Err(BuildError::Sabotage(sabotage));
             }
-            let subject = Embedded::start(clock, document, sabotage).await?;
+            let subject = Embedded::start(clock, document, sabotage, None).await?;
+            Ok(Box::new(subject) as Box<dyn Subject>)
+        })
+    }
+}
+
+/// Builds the assembled `covenant` as [`EmbeddedFactory`] does; its `object-still-public` leaves this
+/// one way to a deleted file open, and no other.
+#[derive(Debug, Clone, Copy)]
+pub struct EmbeddedOneWayOpen(pub FileWay);
+
+impl SubjectFactory for EmbeddedOneWayOpen {
+    fn info(&self) -> SubjectInfo {
+        EmbeddedFactory.info()
+    }
+
+    fn can(&self, sabotage: Sabotage) -> Can {
+        if sabotage == Sabotage::ObjectStillPublic {
+            Can::Built
+        } else {
+            Can::NotBuilt
+        }
+    }
+
+    fn build<'a>(
+        &'a self,
+        clock: Arc<ManualClock>,
+        document: &'a Document,
+        sabotage: Option<Sabotage>,
+    ) -> BoxFuture<'a, Result<Box<dyn Subject>, BuildError>> {
+        Box::pin(async move {
+            let open_way = match sabotage {
+                None => None,
+                Some(Sabotage::ObjectStillPublic) => Some(self.0),
+                Some(other) => return Err(BuildError::Sabotage(other)),
+            };
+            let subject = Embedded::start(clock, document, sabotage, open_way).await?;
             Ok(Box::new(subject) as Box<dyn Subject>)
         })
     }
@@ -94,7 +131,17 @@ struct Home {
     id: TenantId,
     admin: UserId,
     records: BTreeMap<Record, ItemId>,
+    /// Files of records that somebody outside knows.
+    attached: BTreeMap<Record, Attached>,
     session: Option<Session>,
+}
+
+/// What somebody outside knows of an attached file.
+#[derive(Debug, Clone)]
+struct Attached {
+    id: ItemId,
+    /// What the store called its bytes.
+    version: Option<String>,
 }
 
 impl Home {
@@ -119,6 +166,8 @@ struct Switches {
     strain: Arc<Strained>,
     /// Until when the depot is broken.
     broken_until: Option<UtcDateTime>,
+    /// The way to a deleted file that a sabotage leaves open, where it is that one alone.
+    open_way: Option<FileWay>,
 }
 
 struct Embedded {
@@ -147,6 +196,7 @@ impl Embedded {
         clock: Arc<ManualClock>,
         document: &Document,
         sabotage: Option<Sabotage>,
+        open_way: Option<FileWay>,
     ) -> Result<Self, BuildError> {
         let folder = tempfile::tempdir().map_err(not_started)?;
         let regions = RegionSet::new([REGION]).map_err(not_started)?;
@@ -157,6 +207,7 @@ impl Embedded {
             faults: Arc::new(Faults::default()),
             strain: Arc::new(Strained::new(Arc::clone(&clock))),
             broken_until: None,
+            open_way,
         };
         let time: Arc<dyn Clock> = clock.clone();
         let mut wraps = wraps::of(sabotage, &folder.path().join("stores"), &time);

@@ -60,7 +60,7 @@ pub mod watch;
 pub use act::{Act, ActKind, Seen};
 pub use canary::{Canary, Sightings};
 #[cfg(feature = "embedded")]
-pub use embedded::EmbeddedFactory;
+pub use embedded::{EmbeddedFactory, EmbeddedOneWayOpen};
 pub use runner::{Options, Outcome, run};
 pub use sabotage::{Sabotage, UnknownSabotage};
 pub use scenario::Scenario;

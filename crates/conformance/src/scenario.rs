@@ -15,6 +15,7 @@ mod backup;
 mod backup_after;
 mod bin;
 mod bin_by_hand;
+mod bin_object;
 mod database;
 mod expiry;
 mod held;
@@ -128,6 +129,8 @@ pub const CATALOGUE: &[Scenario] = &[
     bin::INVISIBLE_AT_COMMIT,
     bin_by_hand::ADMIN_ONLY,
     bin_by_hand::BYTES,
+    bin_object::GONE_EVERY_WAY,
+    bin_object::UNREACHABLE,
     bin::PURGED_IN_TIME,
     bin::RESTORABLE_FOR_THE_WHOLE_FLOOR,
     database::BYTES_ABSENT,

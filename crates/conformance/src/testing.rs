@@ -5,6 +5,6 @@ mod model;
 mod toys;
 mod trial;
 
-pub use model::ModelFactory;
+pub use model::{ModelFactory, ModelOneWayOpen};
 pub use toys::{Toy, ToyFactory};
 pub use trial::{load, trial};

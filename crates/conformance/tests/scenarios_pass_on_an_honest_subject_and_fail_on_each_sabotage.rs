@@ -8,10 +8,10 @@ use conformance::testing::{ModelFactory, load, trial};
 use time::macros::utc_datetime;
 
 const POLICIES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../policies");
-const KEPT: [&str; 34] = [
+const KEPT: [&str; 36] = [
     "P-09", "P-11", "P-12", "P-13", "P-14", "P-18", "P-36", "P-40", "P-46", "P-47", "P-51", "P-52",
     "P-53", "P-54", "P-55", "P-56", "P-57", "P-58", "P-59", "P-60", "Q-12", "Q-13", "Q-14", "Q-16",
-    "Q-17", "Q-18", "Q-19", "Q-21", "Q-23", "R-10", "R-11", "R-20", "R-22", "R-23",
+    "Q-17", "Q-18", "Q-19", "Q-21", "Q-23", "Q-24", "Q-25", "R-10", "R-11", "R-20", "R-22", "R-23",
 ];
 
 #[test]

@@ -216,6 +216,9 @@ impl Covenant {
                 return Err(Error::StillPresent);
             }
         }
+        // The deletion is in the log before what follows from it: events of one instant have no order
+        // of their own until they are.
+        self.sequence().await?;
         let service = Caller::service(ServiceKind::Retention);
         let target = target(tenant, "attachment", file);
         let action = Action::ObjectUnreachable;

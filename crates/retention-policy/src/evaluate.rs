@@ -85,7 +85,7 @@ impl RuleSet {
     }
 
     /// What the rules say at the instant.
-    // clause: P-18, P-51, P-52, R-23
+    // clause: P-18, P-51, P-52, Q-24, R-23
     fn figures(
         &self,
         under: Under<'_>,

@@ -213,6 +213,7 @@ fn member(request: &AccessRequest, facts: &TenantSnapshot) -> Verdict {
     let Principal::Member { tenant, user } = request.caller().principal() else {
         return Verdict::Silent;
     };
+    // clause: Q-25
     if tenant != request.tenant() {
         return Verdict::Against;
     }
@@ -225,6 +226,7 @@ fn member(request: &AccessRequest, facts: &TenantSnapshot) -> Verdict {
 const fn role_has(role: Role, action: AccessAction) -> Granted {
     match action {
         AccessAction::MetadataRead | AccessAction::RecordRead => Granted::Yes,
+        // clause: Q-24
         AccessAction::RecordWrite => match role {
             Role::Member | Role::Admin => Granted::Yes,
             Role::Reader => Granted::No,

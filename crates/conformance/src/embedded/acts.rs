@@ -86,6 +86,14 @@ impl Embedded {
                     .map_err(refusal)?;
                 Ok(Seen::Records(numbered(home, &listed)))
             }
+            Act::DeleteAttachment { tenant, record } => {
+                self.delete_attachment(*tenant, *record).await
+            }
+            Act::ReachAttachment {
+                tenant,
+                record,
+                way,
+            } => self.reach_attachment(*tenant, *record, *way).await,
             Act::PurgeByHand { tenant, record, by } => {
                 self.purge_by_hand(*tenant, *record, *by).await
             }
@@ -228,6 +236,7 @@ impl Embedded {
             id,
             admin,
             records: BTreeMap::new(),
+            attached: BTreeMap::new(),
             session: None,
         };
         self.homes.insert(tenant, home);

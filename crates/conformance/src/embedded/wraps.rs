@@ -4,6 +4,7 @@
 mod access;
 mod backups;
 mod depot;
+mod files;
 mod keys;
 mod own_rules;
 mod records;
@@ -53,6 +54,7 @@ pub(super) const BUILT: &[Sabotage] = &[
     Sabotage::NoCheckpoint,
     Sabotage::BinVisible,
     Sabotage::BinLost,
+    Sabotage::ObjectStillPublic,
     Sabotage::DeletedReadableInCache,
     Sabotage::FailedCountedAsDone,
     Sabotage::BackupPlaintext,
@@ -111,6 +113,9 @@ pub(super) fn of(sabotage: Option<Sabotage>, folder: &Path, clock: &Arc<dyn Cloc
         }
         Sabotage::BinLost => {
             wraps.tables = Some(tables(records::Flaw::BinLost));
+        }
+        Sabotage::ObjectStillPublic => {
+            wraps.files = Some(Box::new(|sound| Arc::new(files::Unremoved(sound))));
         }
         Sabotage::NoVacuum => {
             wraps.flush = Some(Box::new(|_sound| Arc::new(NoVacuum)));
@@ -223,7 +228,7 @@ pub(super) fn of(sabotage: Option<Sabotage>, folder: &Path, clock: &Arc<dyn Cloc
 }
 
 /// What every subject has, the sound one too: a depot that the scenario can break, and a cadence
-/// that it can set.
+/// that it can set; and the one way to a deleted file that stays open, where a sabotage has one.
 pub(super) fn add_switches(wraps: &mut Wraps, switches: &Switches) {
     let faults = Arc::clone(&switches.faults);
     let strain = Arc::clone(&switches.strain);
@@ -231,6 +236,10 @@ pub(super) fn add_switches(wraps: &mut Wraps, switches: &Switches) {
         let strained = Arc::new(depot::StrainedDepot::new(sound, strain));
         Arc::new(FaultDepot::new(strained, faults))
     }));
+    if let Some(way) = switches.open_way {
+        let wrap = move |sound| Arc::new(files::OneWayOpen::new(sound, way)) as Arc<_>;
+        wraps.files = Some(Box::new(wrap));
+    }
     let cadence = Arc::clone(&switches.cadence);
     let inner = wraps.schedule.take();
     wraps.schedule = Some(Box::new(move |sound| {

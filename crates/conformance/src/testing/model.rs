@@ -14,7 +14,7 @@ use policy_document::Document;
 use time::{Date, Duration, UtcDateTime};
 use uuid::Uuid;
 
-use crate::act::{Act, Cadence, Record, SnapshotSeen, Tenant};
+use crate::act::{Act, Cadence, FileWay, Record, SnapshotSeen, Tenant};
 use crate::canary::{Canary, Salt, Sight, Sightings, Store, occurrences};
 use crate::sabotage::Sabotage;
 use crate::subject::{
@@ -28,6 +28,7 @@ mod backups;
 mod disk;
 mod expiry;
 mod figures;
+mod files;
 mod holds;
 mod keys;
 mod own_rules;
@@ -73,6 +74,7 @@ const BUILT: &[Sabotage] = &[
     Sabotage::NoCheckpoint,
     Sabotage::BinVisible,
     Sabotage::BinLost,
+    Sabotage::ObjectStillPublic,
     Sabotage::DeletedReadableInCache,
     Sabotage::FailedCountedAsDone,
     Sabotage::BackupPlaintext,
@@ -128,6 +130,38 @@ impl SubjectFactory for ModelFactory {
     ) -> BoxFuture<'a, Result<Box<dyn Subject>, BuildError>> {
         Box::pin(async move {
             let model = Model::new(clock, Figures::of(document), sabotage);
+            Ok(Box::new(model) as Box<dyn Subject>)
+        })
+    }
+}
+
+/// Builds models as [`ModelFactory`] does; `object-still-public` leaves this one way to a deleted file
+/// open, and no other.
+#[derive(Debug, Clone, Copy)]
+pub struct ModelOneWayOpen(pub FileWay);
+
+impl SubjectFactory for ModelOneWayOpen {
+    fn info(&self) -> SubjectInfo {
+        ModelFactory.info()
+    }
+
+    fn can(&self, sabotage: Sabotage) -> Can {
+        if sabotage == Sabotage::ObjectStillPublic {
+            Can::Built
+        } else {
+            Can::NotBuilt
+        }
+    }
+
+    fn build<'a>(
+        &'a self,
+        clock: Arc<ManualClock>,
+        document: &'a Document,
+        sabotage: Option<Sabotage>,
+    ) -> BoxFuture<'a, Result<Box<dyn Subject>, BuildError>> {
+        Box::pin(async move {
+            let mut model = Model::new(clock, Figures::of(document), sabotage);
+            model.open_way = sabotage.map(|_| self.0);
             Ok(Box::new(model) as Box<dyn Subject>)
         })
     }
@@ -189,6 +223,10 @@ struct Model {
     expiry: Period,
     homes: BTreeMap<Tenant, Home>,
     objects: BTreeMap<u64, Vec<u8>>,
+    /// Files that were deleted by themselves: somebody outside remembers them.
+    deleted_files: BTreeMap<(Tenant, Record), u64>,
+    /// The way to a deleted file that a sabotage leaves open, where it is that one alone.
+    open_way: Option<FileWay>,
     purges: BTreeSet<(UtcDateTime, Tenant, u64)>,
     vaults: BTreeMap<(Tenant, Date), Vault>,
     /// Bytes of dead vaults that somebody took a copy of before, where a key for them is left.
@@ -227,6 +265,8 @@ impl Model {
             expiry: Period::months(12),
             homes: BTreeMap::new(),
             objects: BTreeMap::new(),
+            deleted_files: BTreeMap::new(),
+            open_way: None,
             purges: BTreeSet::new(),
             vaults: BTreeMap::new(),
             stolen: Vec::new(),

@@ -68,7 +68,7 @@ pub struct BucketRefused;
 /// # Errors
 /// [`BucketRefused`] for a bucket that keeps anything, unless every object is sealed under a key
 /// that dies.
-// clause: P-52, P-59
+// clause: P-52, P-59, Q-25
 pub const fn admit(keeps: Keeps, sealing: Sealing) -> Result<(), BucketRefused> {
     match (keeps, sealing) {
         (Keeps::Nothing, _) | (Keeps::Deleted | Keeps::Hidden, Sealing::EveryObject) => Ok(()),

@@ -56,6 +56,12 @@ impl Model {
                 let all = home.numbered.iter().filter(|(_, number)| live(number));
                 Ok(Seen::Records(all.map(|(record, _)| *record).collect()))
             }
+            Act::DeleteAttachment { tenant, record } => self.delete_attachment(*tenant, *record),
+            Act::ReachAttachment {
+                tenant,
+                record,
+                way,
+            } => self.reach_attachment(*tenant, *record, *way),
             Act::PurgeByHand { tenant, record, by } => self.purge_by_hand(*tenant, *record, *by),
             Act::ReadAs { tenant, record, by } => self.read_as(*tenant, *record, *by),
             Act::EndTrial { tenant } => self.end_trial(*tenant),
@@ -168,7 +174,11 @@ impl Model {
         home.ok_or_else(|| Refusal::denied("no such database"))
     }
 
-    fn row(&self, tenant: Tenant, record: Record) -> Result<(u64, &Row), Refusal> {
+    pub(super) fn row_mut(&mut self, tenant: Tenant, number: u64) -> Option<&mut Row> {
+        self.homes.get_mut(&tenant)?.rows.get_mut(&number)
+    }
+
+    pub(super) fn row(&self, tenant: Tenant, record: Record) -> Result<(u64, &Row), Refusal> {
         let home = self.home(tenant)?;
         let found = home
             .numbered

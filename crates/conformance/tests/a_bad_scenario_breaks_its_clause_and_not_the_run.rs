@@ -95,8 +95,9 @@ fn a_bad_scenario_breaks_its_clause_with_the_reason_and_the_seed() {
 }
 
 #[test]
-fn the_limit_of_real_time_is_five_minutes_unless_a_test_shortens_it() {
-    assert_eq!(options(scenario::CATALOGUE).limit, Duration::from_secs(300));
+fn the_limit_of_real_time_is_half_an_hour_unless_a_test_shortens_it() {
+    let limit = Duration::from_secs(30 * 60);
+    assert_eq!(options(scenario::CATALOGUE).limit, limit);
 }
 
 #[test]

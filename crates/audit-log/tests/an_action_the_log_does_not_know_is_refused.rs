@@ -42,6 +42,7 @@ fn the_ledger_and_the_change_log_follow_these_actions() {
         (Action::RecordRestored, Effect::Live),
         (Action::RecordManualPurge, Effect::Purged),
         (Action::RecordPurged, Effect::Purged),
+        (Action::ObjectDeleted, Effect::Purged),
         (Action::ContractTerminated, Effect::DatabaseDeleted),
         (Action::DatabaseDeleted, Effect::DatabaseDeleted),
         (Action::DatabaseRestored, Effect::DatabaseLive),

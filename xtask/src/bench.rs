@@ -1,5 +1,7 @@
-//! `bench`: runs the benches of package `benches` and gathers their measures, one JSON object a
-//! line, into `target/bench/ratios.json`.
+//! `bench`: runs the benches of package `benches`, and of `benches/peers`, and gathers their
+//! measures, one JSON object a line, into `target/bench/ratios.json`.
+
+use std::process::Command;
 
 use serde_json::Value;
 
@@ -7,6 +9,13 @@ use crate::process::{Fault, cargo, found, output, root};
 
 /// What every measure must have.
 const KEYS: &[&str] = &["id", "value", "unit", "peer", "bar", "holds"];
+
+/// The package of peers whose trees are too large for the workspace: it has a lock file of its own.
+pub(crate) const PEERS: &str = "benches/peers/Cargo.toml";
+/// Where it is built.
+const PEERS_TARGET: &str = "target/peers";
+/// Whose bench it is.
+const OF_PEERS: &str = "retention-policy";
 
 pub(crate) fn run(args: &[String]) -> Result<(), Fault> {
     let mut bench = cargo();
@@ -16,7 +25,10 @@ pub(crate) fn run(args: &[String]) -> Result<(), Fault> {
         [package] => bench.args(["--bench", &bench_of(package)?]),
         _ => return Err(Fault::Usage("bench takes one crate or nothing".to_owned())),
     };
-    let printed = output(&mut bench)?;
+    let mut printed = output(&mut bench)?;
+    if args.is_empty() || args.iter().any(|package| package == OF_PEERS) {
+        printed.push_str(&output(&mut peers())?);
+    }
     let measures = measures(&printed)?;
     let path = root().join("target/bench/ratios.json");
     if let Some(folder) = path.parent() {
@@ -45,6 +57,15 @@ pub(crate) fn run(args: &[String]) -> Result<(), Fault> {
     }
     println!("{} measure(s) in target/bench/ratios.json", measures.len());
     Ok(())
+}
+
+/// The command that builds and runs the package of peers, with its own lock file.
+fn peers() -> Command {
+    let mut peers = cargo();
+    peers.args(["run", "--release", "--locked", "--quiet"]);
+    peers.args(["--manifest-path", PEERS]);
+    peers.arg("--target-dir").arg(root().join(PEERS_TARGET));
+    peers
 }
 
 /// The bench that measures a crate.

@@ -75,6 +75,24 @@ mod cases {
     }
 
     #[test]
+    fn a_plan_of_any_method_reads_back() {
+        let base = Case::base();
+        let rules = rules(base.period);
+        let events = [Occurrence::new("record.deleted", base.deleted)];
+        let item = Item::new(base.tenant, base.class, base.id, &events).in_store("rows");
+        let verdict = rules.evaluate(&item, &HoldView::none(), &Moment::at(base.made_at));
+        for method in Method::ALL {
+            let mut context = PlanContext::of(&rules);
+            context.methods = BTreeMap::from([("rows".parse().unwrap(), method)]);
+            let written = plan(&[(item.clone(), verdict.clone())], base.made_at, &context);
+            assert_eq!(written.items()[0].method, method);
+            let read = Plan::from_bytes(&written.bytes()).unwrap();
+            assert_eq!(read, written, "{}", method.name());
+            assert_eq!(read.hash(), written.hash());
+        }
+    }
+
+    #[test]
     fn the_hash_changes_with_every_field() {
         let base = Case::base();
         let mut methods = base.plan();

@@ -404,7 +404,11 @@ mod cases {
             refused(claims),
             ["the rule ours is added for a tenant and claims another authority"]
         );
-        let mut overriding = spec(Bound::Floor, "P10D");
+        assert_eq!(
+            refused(spec(Bound::Floor, "P10D")),
+            ["the rule ours is weaker than bin"]
+        );
+        let mut overriding = spec(Bound::Floor, "P40D");
         overriding.overrides = texts(&["bin"]);
         assert_eq!(
             refused(overriding),
@@ -442,7 +446,7 @@ mod cases {
         ) {
             use covenant_core::TenantId;
             use retention_policy::{
-                Act, Bound, HoldView, Item, Moment, Occurrence, Retention as _,
+                Act, Bound, HoldView, Item, Moment, Occurrence, Retention as _, RuleError,
             };
             use time::UtcDateTime;
 
@@ -456,11 +460,19 @@ mod cases {
             let mut extra = spec(bound, &format!("P{days}D"));
             extra.act = if act { Act::Late } else { Act::Early };
             let tenant = TenantId::from_bytes([1; 16]);
-            // 31 days and 59 are the edges: a day lies between two readings
-            let fits = if ceiling { days >= 31 } else { days <= 59 };
-            let set = base.with_tenant(tenant, vec![extra]);
-            proptest::prop_assert_eq!(set.is_ok(), fits, "{:?}", set.err());
-            let Ok(set) = set else { return Ok(()) };
+            // 31 days and 59 are the edges of what can hold: a day lies between two readings
+            let holds = if ceiling { days >= 31 } else { days <= 59 };
+            let narrows = if ceiling { days <= 60 } else { days >= 30 };
+            let set = match base.with_tenant(tenant, vec![extra]) {
+                Ok(set) => set,
+                Err(errors) => {
+                    let weaker = |one: &RuleError| matches!(one, RuleError::Weaker { .. });
+                    proptest::prop_assert_eq!(errors.as_slice().iter().any(weaker), !narrows, "{:?}", errors);
+                    proptest::prop_assert_eq!(errors.as_slice().iter().all(weaker), holds, "{:?}", errors);
+                    return Ok(());
+                }
+            };
+            proptest::prop_assert!(holds && narrows);
             let at = |secs| UtcDateTime::from_unix_timestamp(secs).unwrap();
             let events = [Occurrence::new("record.deleted", at(deleted))];
             let item = Item::new(tenant, "record", 1_i64, &events).in_store("rows");

@@ -114,7 +114,7 @@ pub use items::{Items, OwnedItem};
 pub use ledger::{
     DatabaseFate, Entry, Head, ItemFate, Ledger, LedgerError, LedgerKey, ReplayPlan, replay,
 };
-pub use lifecycle::{DatabaseState, Forbidden, RecordState};
+pub use lifecycle::{Copies, DatabaseState, Forbidden, Held, RecordState, Standing};
 pub use limits::{Limits, Population, Refused};
 pub use load::{CLASSES_MAX, KEYS_MAX, RULES_MAX, RULES_PER_ITEM_MAX, STORES_MAX};
 pub use name::{

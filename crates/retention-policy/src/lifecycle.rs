@@ -1,6 +1,10 @@
-//! Which states records and databases go through, and on which events: a pure table.
+//! Which states records and databases go through, on which events, and what stands in the way: a
+//! pure table. Holds are no states: one that stands blocks every arrow into `Purged`, and into
+//! `Gone`.
 
 use covenant_core::Action;
+
+use crate::HoldError;
 
 /// The state of a record.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -12,6 +16,8 @@ pub enum RecordState {
     Binned,
     /// Its bytes have left the live stores, or must.
     Purged,
+    /// No copy of it can be restored.
+    Gone,
 }
 
 /// The state of a database.
@@ -28,19 +34,97 @@ pub enum DatabaseState {
     Deleted,
     /// Its bytes have left the live stores.
     Purged,
+    /// No copy of it can be restored.
+    Gone,
+}
+
+/// Whether a hold stands on a record or a database.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[expect(clippy::exhaustive_enums, reason = "one stands or none does")]
+pub enum Held {
+    /// None does.
+    No,
+    /// At least one does.
+    Yes,
+}
+
+impl Held {
+    /// What [`HoldView::permit`](crate::HoldView::permit) said; holds that could not be asked count
+    /// as standing.
+    #[must_use]
+    pub const fn of(permitted: &Result<(), HoldError>) -> Self {
+        match permitted {
+            Ok(()) => Self::No,
+            Err(_) => Self::Yes,
+        }
+    }
+}
+
+/// Whether a copy of it, such as a backup, can still be restored.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[expect(clippy::exhaustive_enums, reason = "one can or none can")]
+pub enum Copies {
+    /// At least one can.
+    Restorable,
+    /// None can, nor ever will again.
+    None,
+}
+
+/// What else is true of a record or a database when an event comes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Standing {
+    /// Holds.
+    pub held: Held,
+    /// Copies, those of the past included.
+    pub copies: Copies,
+}
+
+impl Standing {
+    /// Every combination.
+    pub const ALL: [Self; 4] = [
+        Self::new(Held::No, Copies::Restorable),
+        Self::new(Held::No, Copies::None),
+        Self::new(Held::Yes, Copies::Restorable),
+        Self::new(Held::Yes, Copies::None),
+    ];
+
+    /// Both.
+    #[must_use]
+    pub const fn new(held: Held, copies: Copies) -> Self {
+        Self { held, copies }
+    }
+
+    /// Whether something whose bytes have left the live stores is gone for good.
+    const fn is_last(self) -> bool {
+        matches!((self.held, self.copies), (Held::No, Copies::None))
+    }
 }
 
 /// No arrow leads out of the state on this event.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("{action} is not possible in state {state}")]
-pub struct Forbidden {
-    state: &'static str,
-    action: Action,
+#[non_exhaustive]
+pub enum Forbidden {
+    /// There is none.
+    #[error("{action} is not possible in state {state}")]
+    NoArrow {
+        /// The state's name.
+        state: &'static str,
+        /// The event.
+        action: Action,
+    },
+    /// There is one, and a hold blocks it.
+    #[error("a hold forbids {action} in state {state}")]
+    Held {
+        /// The state's name.
+        state: &'static str,
+        /// The event.
+        action: Action,
+    },
 }
 
 impl RecordState {
     /// Every state.
-    pub const ALL: [Self; 3] = [Self::Live, Self::Binned, Self::Purged];
+    pub const ALL: [Self; 4] = [Self::Live, Self::Binned, Self::Purged, Self::Gone];
 
     /// The name.
     #[must_use]
@@ -49,24 +133,43 @@ impl RecordState {
             Self::Live => "live",
             Self::Binned => "binned",
             Self::Purged => "purged",
+            Self::Gone => "gone",
         }
     }
 
-    /// The state after the event.
+    /// The state after the event, with what else is true then. A purge that is told of again
+    /// changes nothing; the last backup that ends takes a purged record with it.
     ///
     /// # Errors
-    /// [`Forbidden`] when no arrow leads there.
-    // clause: P-48, P-51, P-52, P-53
-    pub const fn after(self, action: Action) -> Result<Self, Forbidden> {
+    /// [`Forbidden`] when no arrow leads there, or a hold is in the way.
+    // clause: P-47, P-48, P-51, P-52, P-53
+    pub const fn after(self, action: Action, standing: Standing) -> Result<Self, Forbidden> {
+        let state = self.name();
         match (self, action) {
             (Self::Live, Action::RecordDeleted) => Ok(Self::Binned),
             (Self::Binned, Action::RecordRestored) => Ok(Self::Live),
-            (Self::Binned, Action::RecordManualPurge | Action::RecordPurged)
-            | (Self::Purged, Action::RecordPurged) => Ok(Self::Purged),
-            _ => Err(Forbidden {
-                state: self.name(),
-                action,
-            }),
+            (Self::Binned, Action::RecordManualPurge | Action::RecordPurged) => {
+                match standing.held {
+                    Held::No => Ok(Self::Purged),
+                    Held::Yes => Err(Forbidden::Held { state, action }),
+                }
+            }
+            (Self::Purged, Action::RecordPurged) => Ok(Self::Purged),
+            (Self::Purged, Action::BackupUnrestorable | Action::BackupPurged)
+                if standing.is_last() =>
+            {
+                Ok(Self::Gone)
+            }
+            _ => Err(Forbidden::NoArrow { state, action }),
+        }
+    }
+
+    /// The state once copies are counted: what is purged, and neither held nor in any copy, is gone.
+    #[must_use]
+    pub const fn settled(self, standing: Standing) -> Self {
+        match self {
+            Self::Purged if standing.is_last() => Self::Gone,
+            state => state,
         }
     }
 
@@ -79,12 +182,13 @@ impl RecordState {
 
 impl DatabaseState {
     /// Every state.
-    pub const ALL: [Self; 5] = [
+    pub const ALL: [Self; 6] = [
         Self::Active,
         Self::Expired,
         Self::Locked,
         Self::Deleted,
         Self::Purged,
+        Self::Gone,
     ];
 
     /// The name.
@@ -96,14 +200,17 @@ impl DatabaseState {
             Self::Locked => "locked",
             Self::Deleted => "deleted",
             Self::Purged => "purged",
+            Self::Gone => "gone",
         }
     }
 
-    /// The state after the event. `database.restored` leads back only through the restore gate.
+    /// The state after the event, with what else is true then. `database.restored` leads back only
+    /// through the restore gate, and from `Purged` only while a copy can be restored.
     ///
     /// # Errors
-    /// [`Forbidden`] when no arrow leads there.
-    pub const fn after(self, action: Action) -> Result<Self, Forbidden> {
+    /// [`Forbidden`] when no arrow leads there, or a hold is in the way.
+    pub const fn after(self, action: Action, standing: Standing) -> Result<Self, Forbidden> {
+        let state = self.name();
         match (self, action) {
             // clause: P-54
             (Self::Active, Action::TrialEnded | Action::SubscriptionCancelled) => Ok(Self::Expired),
@@ -118,13 +225,34 @@ impl DatabaseState {
                 Self::Active | Self::Expired | Self::Locked | Self::Deleted,
                 Action::ContractTerminated,
             ) => Ok(Self::Deleted),
-            (Self::Purged, Action::ContractTerminated)
-            | (Self::Deleted, Action::DatabasePurged) => Ok(Self::Purged),
-            (Self::Deleted | Self::Purged, Action::DatabaseRestored) => Ok(Self::Active),
-            _ => Err(Forbidden {
-                state: self.name(),
-                action,
-            }),
+            (Self::Purged, Action::ContractTerminated) => Ok(Self::Purged),
+            // clause: P-47, P-59
+            (Self::Deleted, Action::DatabasePurged) => match standing.held {
+                Held::No => Ok(Self::Purged),
+                Held::Yes => Err(Forbidden::Held { state, action }),
+            },
+            // clause: P-49, P-60
+            (Self::Purged, Action::BackupUnrestorable | Action::BackupPurged)
+                if standing.is_last() =>
+            {
+                Ok(Self::Gone)
+            }
+            (Self::Deleted, Action::DatabaseRestored) => Ok(Self::Active),
+            (Self::Purged, Action::DatabaseRestored) => match standing.copies {
+                Copies::Restorable => Ok(Self::Active),
+                Copies::None => Err(Forbidden::NoArrow { state, action }),
+            },
+            _ => Err(Forbidden::NoArrow { state, action }),
+        }
+    }
+
+    /// The state once copies are counted: what is purged, and neither held nor in any copy, is gone.
+    // clause: P-49, P-60
+    #[must_use]
+    pub const fn settled(self, standing: Standing) -> Self {
+        match self {
+            Self::Purged if standing.is_last() => Self::Gone,
+            state => state,
         }
     }
 
@@ -133,119 +261,5 @@ impl DatabaseState {
     #[must_use]
     pub const fn is_readable(self) -> bool {
         matches!(self, Self::Active)
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use std::collections::BTreeSet;
-
-    use super::*;
-
-    #[test]
-    fn records_take_these_arrows_and_no_others() {
-        use RecordState::{Binned, Live, Purged};
-        let allowed = [
-            (Live, Action::RecordDeleted, Binned),
-            (Binned, Action::RecordRestored, Live),
-            (Binned, Action::RecordManualPurge, Purged),
-            (Binned, Action::RecordPurged, Purged),
-            (Purged, Action::RecordPurged, Purged),
-        ];
-        for state in RecordState::ALL {
-            for &action in Action::ALL {
-                let to = allowed.iter().find(|(s, a, _)| (*s, *a) == (state, action));
-                assert_eq!(
-                    state.after(action).ok(),
-                    to.map(|to| to.2),
-                    "{state:?} {action}"
-                );
-            }
-        }
-    }
-
-    #[test]
-    fn databases_take_these_arrows_and_no_others() {
-        use DatabaseState::{Active, Deleted, Expired, Locked, Purged};
-        let allowed = [
-            (Active, Action::TrialEnded, Expired),
-            (Active, Action::SubscriptionCancelled, Expired),
-            (Expired, Action::DatabaseLocked, Locked),
-            (Expired, Action::SubscriptionStarted, Active),
-            (Locked, Action::SubscriptionStarted, Active),
-            (Expired, Action::DatabaseDeleted, Deleted),
-            (Locked, Action::DatabaseDeleted, Deleted),
-            (Active, Action::DatabaseDeleted, Deleted),
-            (Active, Action::ContractTerminated, Deleted),
-            (Expired, Action::ContractTerminated, Deleted),
-            (Locked, Action::ContractTerminated, Deleted),
-            (Deleted, Action::ContractTerminated, Deleted),
-            (Purged, Action::ContractTerminated, Purged),
-            (Deleted, Action::DatabasePurged, Purged),
-            (Deleted, Action::DatabaseRestored, Active),
-            (Purged, Action::DatabaseRestored, Active),
-        ];
-        for state in DatabaseState::ALL {
-            for &action in Action::ALL {
-                let to = allowed.iter().find(|(s, a, _)| (*s, *a) == (state, action));
-                assert_eq!(
-                    state.after(action).ok(),
-                    to.map(|to| to.2),
-                    "{state:?} {action}"
-                );
-            }
-        }
-        let readable = DatabaseState::ALL.into_iter().filter(|s| s.is_readable());
-        assert_eq!(readable.collect::<Vec<_>>(), [Active]);
-    }
-
-    /// Every state that some events lead to.
-    fn reached<S: Copy + Ord>(from: S, after: impl Fn(S, Action) -> Option<S>) -> BTreeSet<S> {
-        let mut seen = BTreeSet::from([from]);
-        let mut open = vec![from];
-        while let Some(state) = open.pop() {
-            let next = Action::ALL
-                .iter()
-                .filter_map(|&action| after(state, action));
-            for state in next {
-                if seen.insert(state) {
-                    open.push(state);
-                }
-            }
-        }
-        seen
-    }
-
-    #[test]
-    fn every_state_is_reached_and_the_end_from_everywhere() {
-        let record = |state: RecordState, action| state.after(action).ok();
-        let all = BTreeSet::from(RecordState::ALL);
-        assert_eq!(reached(RecordState::Live, record), all);
-        for state in RecordState::ALL {
-            assert!(
-                reached(state, record).contains(&RecordState::Purged),
-                "{state:?}"
-            );
-        }
-        // what is purged comes back from nowhere
-        assert_eq!(
-            reached(RecordState::Purged, record),
-            BTreeSet::from([RecordState::Purged])
-        );
-        let database = |state: DatabaseState, action| state.after(action).ok();
-        let all = BTreeSet::from(DatabaseState::ALL);
-        for state in DatabaseState::ALL {
-            // also from the end: through the gate, by an order of the customer's administrator
-            assert_eq!(reached(state, database), all, "{state:?}");
-        }
-        let without_order = |state: DatabaseState, action| match action {
-            Action::DatabaseRestored => None,
-            action => state.after(action).ok(),
-        };
-        assert_eq!(
-            reached(DatabaseState::Purged, without_order),
-            BTreeSet::from([DatabaseState::Purged])
-        );
-        assert!(!reached(DatabaseState::Deleted, without_order).contains(&DatabaseState::Active));
     }
 }

@@ -13,7 +13,8 @@ mod cases {
     use proptest::prelude::*;
     use retention_policy::ledger::MemoryLedger;
     use retention_policy::{
-        DatabaseFate, Entry, ItemFate, Ledger, LedgerError, LedgerKey, RecordState, replay,
+        Copies, DatabaseFate, Entry, Held, ItemFate, Ledger, LedgerError, LedgerKey, RecordState,
+        Standing, replay,
     };
     use time::{Duration, UtcDateTime};
 
@@ -54,7 +55,8 @@ mod cases {
         let Some((state, deleted)) = store.get(&item).copied() else {
             return false;
         };
-        let Ok(after) = state.after(action) else {
+        let free = Standing::new(Held::No, Copies::Restorable);
+        let Ok(after) = state.after(action, free) else {
             return false;
         };
         if state == RecordState::Purged {

@@ -1,9 +1,6 @@
-//! A flush that finds no room says so, loses nothing and removes nothing; once there is room again
-//! it leaves no byte. The disk is a small one in memory, which only root can mount.
-#![cfg(all(feature = "sqlite", target_os = "linux"))]
+//! SQLite: the file lies on the disk that is full.
 
-use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::path::Path;
 use std::sync::Arc;
 
 use covenant_core::{ManualClock, TxTag, TxnId};
@@ -14,53 +11,10 @@ use retention_policy::scan::{Needle, NeedleError};
 use sql_store::{Args, Db, Durability, Mode, SqliteOptions, SqliteProfile};
 use time::UtcDateTime;
 
+use crate::disk::{Disk, Outcome};
+
 /// Room beside the file: enough to open it, too little to write it again.
 const SLACK_BYTES: u64 = 256 << 10;
-
-type Outcome<T = ()> = Result<T, Box<dyn std::error::Error>>;
-
-/// A disk in memory.
-struct Disk(PathBuf);
-
-impl Disk {
-    /// A disk of so many bytes; `None`, with a note, where none can be mounted.
-    #[expect(clippy::print_stdout, reason = "a test that does not run says so")]
-    fn mount(folder: &Path, size_bytes: u64) -> std::io::Result<Option<Self>> {
-        let folder = folder.join("disk");
-        std::fs::create_dir(&folder)?;
-        let mut mount = Command::new("mount");
-        mount.args(["-t", "tmpfs", "-o", &format!("size={size_bytes}"), "tmpfs"]);
-        if mount
-            .arg(&folder)
-            .output()
-            .is_ok_and(|done| done.status.success())
-        {
-            return Ok(Some(Self(folder)));
-        }
-        println!("not run: only root can mount a disk");
-        Ok(None)
-    }
-
-    fn resize(&self, size_bytes: u64) -> Outcome {
-        let size = format!("remount,size={size_bytes}");
-        let done = Command::new("mount")
-            .args(["-o", &size])
-            .arg(&self.0)
-            .output()?;
-        if done.status.success() {
-            Ok(())
-        } else {
-            Err("the disk does not grow".into())
-        }
-    }
-}
-
-impl Drop for Disk {
-    fn drop(&mut self) {
-        // lazily, since a failed test may have a file open
-        drop(Command::new("umount").arg("-l").arg(&self.0).output());
-    }
-}
 
 async fn open(path: &Path) -> Outcome<Db> {
     let options = SqliteOptions::new(path, SqliteProfile::Tenant).durability(Durability::Off);
@@ -121,11 +75,11 @@ async fn with_and_without_a_full_text_index() -> Outcome {
         run(&db, "DELETE FROM note WHERE n % 10 = 3").await?;
         db.close().await;
         let size = std::fs::metadata(&path)?.len();
-        let Some(disk) = Disk::mount(folder.path(), size + SLACK_BYTES)? else {
+        let Some(disk) = Disk::mount(folder.path(), size + SLACK_BYTES, None)? else {
             return Ok(());
         };
         let made = path;
-        let path = disk.0.join("main.db");
+        let path = disk.folder().join("main.db");
         std::fs::copy(&made, &path)?;
 
         let flush = SqliteFlush::new(Durability::Off);

@@ -29,6 +29,10 @@ const KEY_DESTROYED: &str = Action::KeyDestroyed.name();
 /// Most constraints in one course: a bound of ours, so that hostile rules stay cheap.
 pub(crate) const CONSTRAINTS_MAX: usize = 512;
 
+/// Most steps in which events are followed through rules, counted as events times rules of each class: a
+/// bound of ours, for the same reason.
+pub(crate) const STEPS_MAX: usize = 4_000_000;
+
 /// The rules of each class in each store, as positions.
 pub(crate) type Index = BTreeMap<(StoreName, ClassId), Vec<usize>>;
 
@@ -119,6 +123,16 @@ impl<'a> ClassView<'a> {
             .filter(|(node, trigger)| *node == trigger.as_str())
             .map(|(_, trigger)| trigger)
             .collect()
+    }
+
+    /// In how many steps all its courses are followed, at most.
+    fn steps(&self) -> usize {
+        let rules = self.under.values().flatten();
+        let events: BTreeSet<&Trigger> = rules.map(|rule| rule.limit.trigger()).collect();
+        let edges = self.under.values().map(Vec::len);
+        edges
+            .fold(0, usize::saturating_add)
+            .saturating_mul(events.len())
     }
 
     /// Floors and ceilings, except those about a key.
@@ -312,6 +326,10 @@ struct Distinct {
 
 impl Distinct {
     fn add(&mut self, constraint: Constraint) {
+        if self.constraints.len() > CONSTRAINTS_MAX {
+            // one too many is enough to be refused
+            return;
+        }
         if !self.constraints.contains(&constraint) {
             self.constraints.push(constraint);
         }
@@ -406,6 +424,14 @@ impl<'a> Feasible<'a> {
     pub(crate) fn check(&self) -> Found {
         let calendar = Calendar::new();
         let mut found = Found::default();
+        let steps = self.views.iter().map(ClassView::steps);
+        if steps.fold(0, usize::saturating_add) > STEPS_MAX {
+            found.errors.push(RuleError::TooMany {
+                what: "steps through events and rules",
+                max: STEPS_MAX,
+            });
+            return found;
+        }
         let mut seen: Vec<Network> = Vec::new();
         for network in self.networks() {
             if network.constraints().count() > CONSTRAINTS_MAX {

@@ -16,9 +16,11 @@ use crate::trigger::ORDERED;
 use crate::{ClassId, KeyName, RuleError, RuleErrors, RuleId, StoreName, Trigger};
 
 mod check;
+mod circle;
 mod narrow;
 
 use check::Check;
+use circle::Overrides;
 
 /// Most rules in a set (design, rule file caps).
 pub const RULES_MAX: usize = 10_000;
@@ -30,6 +32,10 @@ pub const STORES_MAX: usize = 64;
 pub const KEYS_MAX: usize = 64;
 /// Most rules for one class in one store: a bound of ours, which keeps each verdict small.
 pub const RULES_PER_ITEM_MAX: usize = 256;
+
+/// Most rules over all classes and stores, each counted wherever it rules: a bound of ours, which
+/// keeps what a file of a mebibyte becomes in memory in proportion.
+pub(crate) const RULINGS_MAX: usize = 500_000;
 
 /// Rules that were added for tenants.
 pub(crate) type TenantRules = BTreeMap<TenantId, Vec<RuleSpec>>;
@@ -336,7 +342,8 @@ fn held_together(
     graph: &Graph,
     (reading, from): (&Reading, Date),
 ) -> Together {
-    check.overrides(rules);
+    let overrides = Overrides::of(rules);
+    check.overrides(rules, &overrides);
     let mut index = Index::new();
     let mut by_class: BTreeMap<&ClassId, Vec<usize>> = BTreeMap::new();
     for (at, rule) in rules.iter().enumerate() {
@@ -344,8 +351,12 @@ fn held_together(
             by_class.entry(class).or_default().push(at);
         }
     }
+    let mut rulings = 0_usize;
     for (name, store) in &graph.stores {
         for class in &store.classes {
+            if rulings > RULINGS_MAX {
+                break;
+            }
             let line = lineage(class, parents);
             let candidates: BTreeSet<usize> = line
                 .iter()
@@ -355,7 +366,7 @@ fn held_together(
                 .filter(|at| {
                     rules
                         .get(*at)
-                        .is_some_and(|rule| rule.stores.contains(name))
+                        .is_some_and(|rule| rule.stores.binary_search(name).is_ok())
                 })
                 .collect();
             if candidates.is_empty() {
@@ -365,11 +376,17 @@ fn held_together(
                 });
             }
             let what = "rules for one class in one store";
-            check.cap(what, candidates.len(), RULES_PER_ITEM_MAX);
-            let under = counting(rules, &candidates);
+            if candidates.len() > RULES_PER_ITEM_MAX {
+                // what is too much is not looked at
+                check.cap(what, candidates.len(), RULES_PER_ITEM_MAX);
+                continue;
+            }
+            let under = overrides.counting(&candidates);
+            rulings = rulings.saturating_add(under.len());
             index.insert((name.clone(), class.clone()), under);
         }
     }
+    check.cap("rules over all classes and stores", rulings, RULINGS_MAX);
     let mut undecided = Vec::new();
     if check.errors.is_empty() {
         let distinct: BTreeSet<&Vec<usize>> = index.values().collect();
@@ -385,29 +402,6 @@ fn held_together(
         index,
         undecided,
     }
-}
-
-/// The rules that count among these: all but those that one which counts overrides.
-fn counting(rules: &[Rule], candidates: &BTreeSet<usize>) -> Vec<usize> {
-    let mut dropped: BTreeSet<usize> = BTreeSet::new();
-    // no circle: it settles after as many rounds as overrides are deep
-    for _ in 0..=candidates.len() {
-        let counts = candidates.iter().filter(|at| !dropped.contains(at));
-        let overridden: BTreeSet<&RuleId> = counts
-            .filter_map(|at| rules.get(*at))
-            .flat_map(|rule| &rule.overrides)
-            .collect();
-        let is_dropped = |at: &&usize| {
-            let rule = rules.get(**at);
-            rule.is_some_and(|rule| overridden.contains(&rule.id))
-        };
-        let now: BTreeSet<usize> = candidates.iter().filter(is_dropped).copied().collect();
-        if now == dropped {
-            break;
-        }
-        dropped = now;
-    }
-    candidates.difference(&dropped).copied().collect()
 }
 
 impl Check {

@@ -5,6 +5,7 @@ use std::str::FromStr;
 
 use covenant_core::{ClauseId, Period};
 
+use super::circle::Overrides;
 use crate::copies::{Every, Store};
 use crate::rule::{Authority, Bound, Limit, Method, Rule};
 use crate::spec::{CIVIL_NIGHT, RuleSpec};
@@ -132,7 +133,7 @@ impl Check {
     }
 
     /// Every overridden rule is there and of no higher authority, and no rule overrides itself.
-    pub(super) fn overrides(&mut self, rules: &[Rule]) {
+    pub(super) fn overrides(&mut self, rules: &[Rule], overrides: &Overrides) {
         let by_id: BTreeMap<&RuleId, &Rule> = rules.iter().map(|rule| (&rule.id, rule)).collect();
         for rule in rules.iter().filter(|rule| !rule.overrides.is_empty()) {
             let id = rule.id.to_string();
@@ -152,17 +153,11 @@ impl Check {
                     Some(_) => {}
                 }
             }
-            let mut seen: BTreeSet<&RuleId> = BTreeSet::new();
-            let mut open: Vec<&RuleId> = rule.overrides.iter().collect();
-            while let Some(next) = open.pop() {
-                if seen.insert(next)
-                    && let Some(next) = by_id.get(next)
-                {
-                    open.extend(&next.overrides);
-                }
-            }
-            if seen.contains(&rule.id) {
-                self.errors.push(RuleError::OverrideCycle { rule: id });
+        }
+        for at in overrides.circles() {
+            if let Some(rule) = rules.get(at) {
+                let rule = rule.id.to_string();
+                self.errors.push(RuleError::OverrideCycle { rule });
             }
         }
     }
@@ -361,12 +356,9 @@ impl Check {
 
     /// The errors, each once: a pair of rules meets in every class and store.
     pub(super) fn distinct(self) -> Vec<RuleError> {
-        let mut distinct: Vec<RuleError> = Vec::new();
-        for error in self.errors {
-            if !distinct.contains(&error) {
-                distinct.push(error);
-            }
-        }
-        distinct
+        let mut seen: BTreeSet<String> = BTreeSet::new();
+        let mut errors = self.errors;
+        errors.retain(|error| seen.insert(format!("{error:?}")));
+        errors
     }
 }

@@ -142,6 +142,11 @@ impl Plan {
         if let Some((tenant, _)) = moved.next() {
             return Err(Refused::HoldsMoved(*tenant));
         }
+        // bytes of others may name items of a tenant at whose holds nobody has looked
+        let mut unseen = self.items().iter().map(|item| item.tenant);
+        if let Some(tenant) = unseen.find(|tenant| !self.tenants().contains_key(tenant)) {
+            return Err(Refused::HoldsMoved(tenant));
+        }
         limits.check(self, population)
     }
 }
@@ -154,11 +159,17 @@ fn check_percent(plan: &Plan, population: &Population, percent: u8) -> Result<()
             *count = count.saturating_add(1);
         }
     }
+    let mut of_class: BTreeMap<&str, u64> = BTreeMap::new();
+    for ((_, class), count) in population {
+        let all = of_class.entry(class).or_default();
+        *all = all.saturating_add(*count);
+    }
     for ((tenant, class), found) in going {
-        let there = population
-            .iter()
-            .filter(|((owner, of), _)| of == class && tenant.is_none_or(|tenant| tenant == *owner))
-            .fold(0_u64, |sum, (_, count)| sum.saturating_add(*count));
+        let there = match tenant {
+            Some(tenant) => population.get(&(tenant, class.to_owned())),
+            None => of_class.get(class),
+        };
+        let there = there.copied().unwrap_or(0);
         if found.saturating_mul(100) > there.saturating_mul(u64::from(percent)) {
             let class = class.to_owned();
             return Err(Refused::Percent {

@@ -409,6 +409,13 @@ mod cases {
         let context = PlanContext::of(&rules);
         let blind = plan(&judged(&rules, &events, 0..n), at(9_000_000), &context);
         assert_eq!(admit(&blind, &held(1)), Err(Refused::HoldsMoved(tenant(1))));
+        // bytes that name items of one tenant, and another as the one that was looked at
+        let mut bytes = made.bytes();
+        bytes[64..80].fill(9);
+        let other = Plan::from_bytes(&bytes).unwrap();
+        assert!(other.tenants().contains_key(&tenant(9)));
+        let holds = HoldView::of(tenant(9), 7, []);
+        assert_eq!(admit(&other, &holds), Err(Refused::HoldsMoved(tenant(1))));
     }
 
     #[test]

@@ -17,6 +17,9 @@ use crate::Probe;
 pub const NEEDLE_LEN_BYTES_MIN: usize = 8;
 /// Longest needle in bytes: a quarter of SQLite's usual page, so that one page can hold it.
 pub const NEEDLE_LEN_BYTES_MAX: usize = 1_024;
+/// Most places of one needle in one file that are listed: a bound of ours, so that a needle which is
+/// everywhere, such as one of zeros, costs no memory.
+pub const SIGHTINGS_MAX: usize = 1_000;
 /// Bytes read at a time.
 const CHUNK_LEN_BYTES: usize = 1 << 20;
 /// Fewest bits of the filter, as a power of two: 32 KiB, which stays in a processor's first cache.
@@ -49,8 +52,11 @@ pub struct Sighting {
 /// What a scan found.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Scanned {
-    /// Every place of every needle, in the order of the files and offsets.
+    /// Every place of every needle, in the order of the files and offsets; of each needle and file the
+    /// first [`SIGHTINGS_MAX`].
     pub sightings: Vec<Sighting>,
+    /// How many further places there are, beyond those.
+    pub unlisted: u64,
     /// Bytes that were looked at.
     pub bytes: u64,
 }
@@ -232,6 +238,7 @@ impl Scanner {
     ) -> io::Result<()> {
         let mut buffer: Vec<u8> = Vec::with_capacity(chunk_len_bytes.saturating_add(self.longest));
         let mut base = 0_u64;
+        let mut listed = HashMap::new();
         loop {
             let limit = u64::try_from(chunk_len_bytes).unwrap_or(u64::MAX);
             let read = from.by_ref().take(limit).read_to_end(&mut buffer)?;
@@ -245,7 +252,7 @@ impl Scanner {
                 self.longest.saturating_sub(1)
             };
             let starts = buffer.len().saturating_sub(overlap);
-            self.look(file, &buffer, starts, base, all);
+            self.look(file, (&buffer, starts, base), &mut listed, all);
             if ended {
                 return Ok(());
             }
@@ -254,8 +261,15 @@ impl Scanner {
         }
     }
 
-    /// Finds every needle that begins in the first `starts` bytes.
-    fn look(&self, file: &Arc<Path>, bytes: &[u8], starts: usize, base: u64, all: &mut Scanned) {
+    /// Finds every needle that begins in the first `starts` bytes; `listed` is how often each was, in
+    /// this file.
+    fn look(
+        &self,
+        file: &Arc<Path>,
+        (bytes, starts, base): (&[u8], usize, u64),
+        listed: &mut HashMap<usize, usize>,
+        all: &mut Scanned,
+    ) {
         let (filter, filter_bits) = (self.filter.as_slice(), self.filter_bits);
         let mut key = 0_u64;
         // a needle that begins at `at` has its eighth byte seven further on
@@ -276,6 +290,12 @@ impl Scanner {
                 let Some(needle) = bytes.get(at..end).and_then(|b| group.needles.get(b)) else {
                     continue;
                 };
+                let listed = listed.entry(*needle).or_default();
+                if *listed >= SIGHTINGS_MAX {
+                    all.unlisted = all.unlisted.saturating_add(1);
+                    continue;
+                }
+                *listed = listed.saturating_add(1);
                 let offset = base.saturating_add(u64::try_from(at).unwrap_or(u64::MAX));
                 let file = Arc::clone(file);
                 all.sightings.push(Sighting {
@@ -390,6 +410,31 @@ mod tests {
         let needles = Needle::encodings(&[0xfb; 9]).unwrap();
         assert!(needles.iter().any(|n| n.as_bytes() == b"-_v7-_v7-_v7"));
         assert!(needles.iter().any(|n| n.as_bytes() == b"+/v7+/v7+/v7"));
+    }
+
+    #[test]
+    fn what_is_everywhere_is_counted_and_not_listed() {
+        let needles = [Needle::new([0; 8]).unwrap(), Needle::new([7; 8]).unwrap()];
+        let mut hay = vec![0; 5_000];
+        hay.extend([7; 8]);
+        let mut all = Scanned::default();
+        let file: Arc<Path> = Arc::from(Path::new("hay"));
+        let scanner = Scanner::new(&needles);
+        scanner.scan(&file, hay.as_slice(), 512, &mut all).unwrap();
+        assert_eq!(all.sightings.len(), SIGHTINGS_MAX + 1);
+        assert_eq!(all.unlisted, 5_000 - 7 - 1_000);
+        let last = all.sightings.last().unwrap();
+        assert_eq!(
+            (last.needle, last.offset),
+            (1, 5_000),
+            "the other is not hidden"
+        );
+        scanner.scan(&file, hay.as_slice(), 512, &mut all).unwrap();
+        assert_eq!(
+            all.sightings.len(),
+            2 * (SIGHTINGS_MAX + 1),
+            "each file anew"
+        );
     }
 
     #[test]

@@ -232,7 +232,8 @@ impl RowsUnder {
             }
         }
         let mut state = self.state();
-        state.in_logs = u64::try_from(seen.remains.sightings.len()).unwrap_or(u64::MAX);
+        let in_logs = u64::try_from(seen.remains.sightings.len()).unwrap_or(u64::MAX);
+        state.in_logs = in_logs.saturating_add(seen.remains.unlisted);
         state.looked = Some(Looked {
             probes: wanted.into_iter().collect(),
             found,

@@ -57,6 +57,26 @@ mod cases {
         }
     }
 
+    /// The folder of a bare name is the one where the process runs, and is synced like any other.
+    #[tokio::test]
+    async fn a_file_is_flushed_by_a_bare_name_too() -> Outcome {
+        let folder = tempfile::tempdir_in(".")?;
+        let inside = folder.path().join("rows.db");
+        let options = SqliteOptions::new(&inside, SqliteProfile::Tenant);
+        let clock = Arc::new(ManualClock::at(UtcDateTime::UNIX_EPOCH));
+        Db::create_sqlite(options, clock).await?.close().await;
+        let bare = PathBuf::from(folder.path().file_name().ok_or("a name")?).with_extension("db");
+        std::fs::copy(&inside, &bare)?;
+        let flushed = SqliteFlush::new(Durability::Full).flush(&bare).await;
+        for file in sqlite_files(&bare) {
+            if file.exists() {
+                std::fs::remove_file(file)?;
+            }
+        }
+        assert!(flushed?.bytes > 0);
+        Ok(())
+    }
+
     /// The marker of one version of row `n`, as the statements above make it.
     fn marker(n: u64, version: u64) -> String {
         format!("{:08x}-{n}-{version}~", (n * 2_654_435_761) % 4_294_967_296)

@@ -160,6 +160,12 @@ fn sync(file: &Path, durability: Durability) -> io::Result<u64> {
             }
         }
         if let Some(folder) = file.parent() {
+            // of a bare name it is the folder where the process runs
+            let folder = if folder.as_os_str().is_empty() {
+                Path::new(".")
+            } else {
+                folder
+            };
             File::open(folder)?.sync_all()?;
         }
     }

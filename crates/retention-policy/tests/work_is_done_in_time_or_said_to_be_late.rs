@@ -132,6 +132,13 @@ mod cases {
         let none = Rate { items: 0, bytes: 0 };
         assert!(feasible(&all, &none, at(0)).is_err());
         assert_eq!(feasible(&[work(0, 0, 0)], &none, at(10)), Ok(()));
+        // a bucket is full from the first moment of the clock on
+        let four = Rate { items: 4, bytes: 4 };
+        let mut new = TokenBucket::new(four, Duration::from_secs(1), Duration::ZERO);
+        for _ in 0..4 {
+            assert_eq!(new.take(1, Duration::ZERO), Ok(()));
+        }
+        assert!(new.take(1, Duration::ZERO).is_err());
         let mut shut = TokenBucket::new(none, Duration::from_secs(1), Duration::from_secs(9));
         assert_eq!(shut.take(0, Duration::from_secs(99)), Err(Duration::MAX));
     }

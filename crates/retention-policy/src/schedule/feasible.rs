@@ -112,7 +112,8 @@ fn takes(amount: u64, rate: u64) -> Duration {
 pub struct TokenBucket {
     rate: Rate,
     burst: Duration,
-    /// Time of filling that was not used yet, for each kind; negative time is what was lent.
+    /// Time that was used of each kind, counted from one burst before the beginning of the clock, so
+    /// that a bucket is full also when the clock has just begun.
     items_free_at: Monotonic,
     bytes_free_at: Monotonic,
 }
@@ -121,12 +122,11 @@ impl TokenBucket {
     /// Full buckets, which hold what the rate gives in `burst`.
     #[must_use]
     pub const fn new(rate: Rate, burst: Duration, now: Monotonic) -> Self {
-        let since = now.saturating_sub(burst);
         Self {
             rate,
             burst,
-            items_free_at: since,
-            bytes_free_at: since,
+            items_free_at: now,
+            bytes_free_at: now,
         }
     }
 
@@ -135,7 +135,7 @@ impl TokenBucket {
     /// # Errors
     /// How long to wait before asking again; `Duration::MAX` when a rate is zero.
     pub fn take(&mut self, bytes: u64, now: Monotonic) -> Result<(), Duration> {
-        let full = now.saturating_sub(self.burst);
+        let (full, now) = (now, now.saturating_add(self.burst));
         let (item, size) = (takes(1, self.rate.items), takes(bytes, self.rate.bytes));
         if item == Duration::MAX || size == Duration::MAX {
             return Err(Duration::MAX);

@@ -2,11 +2,12 @@
 //! and why; then removes it and checks the bytes (P-18, P-51, P-52, P-58, R-23).
 //!
 //! To write rules use [`Rules`], or [`RulesFile`] and [`RuleSet::load`]; to judge an item use
-//! [`Retention::evaluate`]; to keep it whatever the rules say place a [`Hold`]; to see the future use [`simulate`]; to collect what goes and have it
-//! approved use [`plan()`] and [`Limits`]; to know whether deletions may trust the clock use
-//! [`ClockGuard`]; to carry out one deletion durably use [`Disposal`]; to bring a restored copy up
-//! to date use [`Ledger`], [`replay`] and [`RestoreGate`]; to remove bytes from SQLite files and to look for what is
-//! left use `SqliteFlush` (feature `sqlite`) and `scan` (feature `apply`).
+//! [`Retention::evaluate`]; to keep it whatever the rules say place a [`Hold`]; to see the future use
+//! [`simulate`]; to collect what goes and have it approved use [`plan()`] and [`Limits`]; to know
+//! whether deletions may trust the clock use [`ClockGuard`]; to carry out one deletion durably use
+//! [`Disposal`]; to bring a restored copy up to date use [`Ledger`], [`replay`] and [`RestoreGate`];
+//! to remove bytes from SQLite files and to look for what is left use `SqliteFlush` (feature
+//! `sqlite`) and `scan` (feature `apply`).
 //!
 //! The default build is pure: no I/O, no async runtime, no database, no cryptography, no clock.
 //!

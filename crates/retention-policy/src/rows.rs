@@ -65,7 +65,8 @@ pub enum RowsError {
     },
     /// The views are not there, or lack a column.
     #[error(
-        "the store does not say what its rows are: see retention_item, retention_event, retention_probe"
+        "the store does not say what its rows are by the views retention_item, retention_event and \
+         retention_probe"
     )]
     Shape(#[source] DbError),
     /// The tables of orders are not those of this build.

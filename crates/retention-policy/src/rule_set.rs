@@ -201,6 +201,14 @@ impl RuleSet {
         rules.flatten().collect()
     }
 
+    /// Whether items may carry an event of this name: one that rules or cancellations name, that the
+    /// file lists, or that is an action of covenant-core. An item with any other event is kept, and
+    /// not judged.
+    #[must_use]
+    pub fn knows_event(&self, name: &str) -> bool {
+        self.known.contains(name)
+    }
+
     /// How periods are read.
     #[must_use]
     pub const fn reading(&self) -> &Reading {

@@ -178,6 +178,43 @@ mod cases {
         Repeated,
     }
 
+    /// Every step fails once, is repeated, and is crashed after, and so does every pair of steps; with
+    /// bytes that need a second flush, and without.
+    // clause: P-52
+    #[test]
+    fn each_step_and_each_pair_of_steps_goes_wrong_in_each_way() {
+        const WAYS: [Fault; 4] = [
+            Fault::CrashAfterEffect,
+            Fault::CrashAfterReport,
+            Fault::Fails,
+            Fault::Repeated,
+        ];
+        let stubborn = World {
+            stubborn: BTreeMap::from([(store("rows"), 2)]),
+            ..World::default()
+        };
+        let mut tried = 0;
+        for (world, steps) in [(World::default(), 10), (stubborn, 14)] {
+            let (calm, calm_world) = run(world.clone(), &[]);
+            for (one, first) in (0..steps).flat_map(|n| WAYS.map(|way| (n, way))) {
+                for (two, second) in (one..steps).flat_map(|n| WAYS.map(|way| (n, way))) {
+                    let mut faults = vec![Fault::None; two + 1];
+                    faults[one] = first;
+                    // the same step may go wrong again when it is tried again
+                    faults[two] = second;
+                    let (end, left) = run(world.clone(), &faults);
+                    let what = format!("{one} {first:?} {two} {second:?}");
+                    assert_eq!(end.part(basis()), calm.part(basis()), "{what}");
+                    assert_eq!(end.next(), Step::Done, "{what}");
+                    assert_eq!(left.deleted, calm_world.deleted, "{what}");
+                    assert_eq!(left.verified, calm_world.verified, "{what}");
+                    tried += 1;
+                }
+            }
+        }
+        assert_eq!(tried, 16 * (10 * 11 / 2 + 14 * 15 / 2));
+    }
+
     fn fault() -> impl Strategy<Value = Fault> {
         prop_oneof![
             Just(Fault::None),

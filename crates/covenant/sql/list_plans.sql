@@ -1,1 +1,2 @@
-SELECT tenant, cause, plan, approved, items_max, bytes_max, percent_max FROM covenant_plan ORDER BY tenant
+SELECT tenant, kind, cause, plan, approved, items_max, bytes_max, percent_max FROM covenant_plan
+ORDER BY tenant, kind

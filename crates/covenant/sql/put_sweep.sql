@@ -1,2 +1,2 @@
-INSERT INTO covenant_sweep (tenant, rules) VALUES ($1, $2)
-ON CONFLICT (tenant) DO UPDATE SET rules = excluded.rules
+INSERT INTO covenant_sweep (tenant, kind, rules) VALUES ($1, $2, $3)
+ON CONFLICT (tenant, kind) DO UPDATE SET rules = excluded.rules

@@ -1,1 +1,1 @@
-SELECT rules FROM covenant_sweep WHERE tenant = $1
+SELECT rules FROM covenant_sweep WHERE tenant = $1 AND kind = $2

@@ -28,7 +28,7 @@ use crate::assembly::Covenant;
 use crate::control;
 use crate::error::Error;
 use crate::hold::replay_of;
-use crate::record::{ErasedRows, Record, map};
+use crate::record::{ErasedRows, Record, map, target};
 use crate::sweep::kind;
 
 /// The one dataset of a tenant: rows and objects together.
@@ -363,7 +363,25 @@ impl LogGate {
             }
         }
         remove_withdrawn(&mut tx, tenant, folder).await?;
+        let outlived = covenant.outlived(&mut tx, tenant).await?;
+        let now = covenant.parts().clock.now();
+        for id in &outlived {
+            let hidden = tables.bin(&mut tx, tenant, id, now).await?;
+            report.binned = report.binned.saturating_add(hidden);
+        }
         audit_log::changes::end_change(&mut tx).await?;
+        for id in outlived {
+            let event = Event::new(
+                covenant.mint()?,
+                now,
+                ActorContext::service("restore"),
+                Action::RecordDeleted,
+                target(tenant, "record", &id),
+                Outcome::Ok,
+            );
+            let prepared = covenant.parts().sink.prepare(event).await?;
+            covenant.parts().sink.record(&mut tx, prepared).await?;
+        }
         let changes = [
             ("record", "update", moved),
             ("record", "delete", erased.records),

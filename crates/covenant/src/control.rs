@@ -23,6 +23,10 @@ pub(crate) const CLOCK: Migrations = Migrations {
             include_str!("../migrations/0004_disposal.sql"),
         ),
         ("0005_plans", include_str!("../migrations/0005_plans.sql")),
+        (
+            "0006_kinds_of_plans",
+            include_str!("../migrations/0006_kinds_of_plans.sql"),
+        ),
     ],
 };
 

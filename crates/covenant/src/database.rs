@@ -17,7 +17,7 @@ use time::{Duration, UtcDateTime};
 use crate::assembly::Covenant;
 use crate::error::{Error, StartError};
 use crate::pending::Pending;
-use crate::plans;
+use crate::plans::{self, PlanKind};
 use crate::record::map::{DATA_MAP, EXEMPT, RECORDS, WATCHED};
 use crate::sweep::kind;
 
@@ -98,8 +98,11 @@ impl Covenant {
         installed.map_err(Error::unavailable)?;
         checked.map_err(Error::unavailable)?;
         // A store in which nothing lies yet has no backlog that somebody should look at first.
-        match plans::planned(&parts.control, tenant).await? {
-            None => plans::settle(&parts.control, tenant, parts.profile.rules.digest()).await,
+        match plans::planned(&parts.control, tenant, PlanKind::Bin).await? {
+            None => {
+                let swept = (tenant, PlanKind::Bin);
+                plans::settle(&parts.control, swept, parts.profile.rules.digest()).await
+            }
             Some(_) => Ok(()),
         }
     }

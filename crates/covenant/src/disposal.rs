@@ -22,6 +22,7 @@ use time::{Duration, UtcDateTime};
 
 use crate::assembly::Covenant;
 use crate::error::Error;
+use crate::plans::PlanKind;
 use crate::profile::CLASS_RECORD;
 use crate::record::object_path;
 use crate::sweep::kind;
@@ -40,6 +41,8 @@ const OVERTAKEN_MAX: usize = 3;
 pub(crate) enum Wanted<'w> {
     /// Those whose floor has ended.
     Due,
+    /// Live ones that go into the bin now, to be gone by their tenant's own ceiling.
+    Aged,
     /// Those that somebody purges by hand now.
     ByHand(ByHand<'w>),
 }
@@ -60,7 +63,15 @@ impl Wanted<'_> {
     fn names(&self, id: &ItemId) -> bool {
         match self {
             Self::ByHand(ByHand { only, .. }) => only.is_none_or(|only| only == id),
-            Self::Due => true,
+            Self::Due | Self::Aged => true,
+        }
+    }
+
+    /// Which plan of the tenant it is about.
+    const fn kind(&self) -> PlanKind {
+        match self {
+            Self::Due | Self::ByHand(_) => PlanKind::Bin,
+            Self::Aged => PlanKind::Live,
         }
     }
 }
@@ -76,13 +87,14 @@ enum Taken {
 
 impl Covenant {
     /// Puts the next purge of the tenant's bin into the due-queue, the first civil midnight at which
-    /// something in it may go, and what was begun of deleting single files.
+    /// something in it may go; the next look at its live records; and what was begun of deleting single files.
     pub(crate) async fn plan_bin(&self, tenant: TenantId) -> Result<(), Error> {
         let caller = Caller::service(ServiceKind::Retention);
         let scope = self
             .enter::<Maintain>(&caller, tenant, AccessAction::StoreSweep)
             .await?;
         self.plan_bin_in(&scope, None).await?;
+        self.plan_live_in(&scope).await?;
         self.plan_withdrawals(&scope).await
     }
 

@@ -123,6 +123,10 @@ pub enum Error {
     /// A rule of a tenant says what nothing here would carry out; those in force stay.
     #[error("nothing here would carry out the rule {0}")]
     NotCarriedOut(String),
+    /// A ceiling of a tenant on its live records is shorter than their way through the bin; those in
+    /// force stay.
+    #[error("{0}")]
+    TooShort(Box<crate::aged::TooShort>),
     /// Holds keep it, or the hold cannot be changed like this; nothing was deleted.
     #[error("holds stand against it")]
     Hold(#[from] retention_policy::HoldError),
@@ -143,6 +147,11 @@ impl Error {
     }
 }
 
+impl From<crate::aged::TooShort> for Error {
+    fn from(error: crate::aged::TooShort) -> Self {
+        Self::TooShort(Box::new(error))
+    }
+}
 impl From<tenant_isolation::EnterError> for Error {
     fn from(error: tenant_isolation::EnterError) -> Self {
         match error {

@@ -22,6 +22,8 @@
 #![forbid(unsafe_code)]
 
 #[cfg(feature = "sqlite")]
+mod aged;
+#[cfg(feature = "sqlite")]
 mod assembly;
 #[cfg(feature = "sqlite")]
 mod backup;
@@ -85,6 +87,8 @@ mod trusted_time;
 mod withdraw;
 
 #[cfg(feature = "sqlite")]
+pub use aged::TooShort;
+#[cfg(feature = "sqlite")]
 pub use assembly::{Covenant, Settings};
 #[cfg(feature = "sqlite")]
 pub use backup::Restored;
@@ -103,9 +107,9 @@ pub use key_copies::RecoveredKeys;
 #[cfg(feature = "sqlite")]
 pub use key_desk::KeyDesk;
 #[cfg(feature = "sqlite")]
-pub use own_rules::{Narrowing, OWN_RULES_MAX, OnlyNarrower, TenantRules};
+pub use own_rules::{Narrowing, OWN_RULES_MAX, OnlyNarrower, Preview, TenantRules};
 #[cfg(feature = "sqlite")]
-pub use plans::{WaitingPlan, Waits};
+pub use plans::{PlanKind, WaitingPlan, Waits};
 pub use profile::{
     CLASS_ATTACHMENT, CLASS_DATABASE, CLASS_RECORD, DeclaredStore, Profile, ProfileError,
 };

@@ -5,6 +5,7 @@
 use std::collections::BTreeMap;
 use std::fmt::Debug;
 use std::sync::{Arc, PoisonError, RwLock};
+use std::time::Duration;
 
 use covenant_core::digest::Digest;
 use covenant_core::event::Datum;
@@ -14,9 +15,11 @@ use retention_policy::{
     RulesFile, Verdict,
 };
 use sql_store::{Args, Db, DbError, Mode, Tx};
-use tenant_isolation::level::Metadata;
-use tenant_isolation::{AccessAction, Caller};
+use tenant_isolation::level::{Maintain, Metadata};
+use tenant_isolation::{AccessAction, Caller, ServiceKind};
+use time::UtcDateTime;
 
+use crate::aged::Ceilings;
 use crate::assembly::Covenant;
 use crate::control;
 use crate::error::Error;
@@ -29,7 +32,7 @@ pub const OWN_RULES_MAX: usize = 32;
 
 /// What a rule of a tenant may say here: class, kind, the event that it counts from, and that which
 /// it is about. Everything else would be accepted and done by nobody.
-const CARRIED_OUT: [(&str, Bound, Action, Action); 4] = [
+const CARRIED_OUT: [(&str, Bound, Action, Action); 6] = [
     (
         CLASS_RECORD,
         Bound::Floor,
@@ -40,6 +43,18 @@ const CARRIED_OUT: [(&str, Bound, Action, Action); 4] = [
         CLASS_RECORD,
         Bound::Ceiling,
         Action::RecordDeleted,
+        Action::RecordPurged,
+    ),
+    (
+        CLASS_RECORD,
+        Bound::Ceiling,
+        Action::RecordCreated,
+        Action::RecordPurged,
+    ),
+    (
+        CLASS_RECORD,
+        Bound::Ceiling,
+        Action::ChangeRecorded,
         Action::RecordPurged,
     ),
     (
@@ -97,9 +112,25 @@ pub(crate) struct OwnRules {
 }
 
 #[derive(Debug)]
-struct InForce {
+pub(crate) struct InForce {
     revision: i64,
-    rules: RuleSet,
+    pub(crate) rules: RuleSet,
+}
+
+/// What rules of a tenant would do to its live records, as they are now.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Preview {
+    /// Live records that would go into the bin at once, when their plan is approved; none that a hold
+    /// keeps.
+    pub records: u64,
+    /// Bytes of these as they are stored, files included.
+    pub bytes: u64,
+    /// When the first of the live records must go into the bin, which may have passed; `None` where
+    /// none is under a ceiling.
+    pub first_due: Option<UtcDateTime>,
+    /// How long before a ceiling on live records a record goes into the bin; `None` without any.
+    pub lead: Option<Duration>,
 }
 
 /// What is stored.
@@ -121,7 +152,8 @@ impl OwnRules {
         }
     }
 
-    fn now(&self) -> Arc<InForce> {
+    /// The rules in force.
+    pub(crate) fn now(&self) -> Arc<InForce> {
         let guard = self.in_force.read();
         Arc::clone(&guard.unwrap_or_else(PoisonError::into_inner))
     }
@@ -161,7 +193,10 @@ impl Retention for OwnRules {
 
 impl Covenant {
     /// Sets the tenant's own retention rules, in the place of those it had: floors on records in its
-    /// bin, and ceilings on these, on its database once deleted, and on a trial that has ended. They
+    /// bin, and ceilings on these, on its live records by their age (from `record.created`, or from
+    /// `change.recorded`, the last change), on its database once deleted, and on a trial that has
+    /// ended. A live record goes into the bin so early that it has left it by its ceiling; what was
+    /// too old for that when the rule was set is planned, and waits for [`Covenant::approve_plan`]. They
     /// only ever narrow the rules of everybody, and count from now on; without any, those of
     /// everybody count alone. What a rule leaves open (authority, `to`, store) is filled in, and a floor
     /// is waived by whatever waives that of everybody.
@@ -169,7 +204,9 @@ impl Covenant {
     /// # Errors
     /// [`Error::Denied`] to everybody but an administrator of the database; [`Error::Rules`] when one
     /// is weaker than a rule of everybody or contradicts some, with the names of both;
-    /// [`Error::NotCarriedOut`] for one that nothing here would carry out. What was in force stays so.
+    /// [`Error::NotCarriedOut`] for one that nothing here would carry out; [`Error::TooShort`] for a
+    /// ceiling on live records that their way through the bin does not fit in. What was in force stays
+    /// so.
     // clause: P-46
     pub async fn set_rules(
         &self,
@@ -182,6 +219,7 @@ impl Covenant {
             .enter::<Metadata>(caller, tenant, AccessAction::RulesSet)
             .await?;
         let rules = self.carried_out(rules)?;
+        let rows = &parts.profile.rows;
         let count = u64::try_from(rules.len()).unwrap_or(u64::MAX);
         parts.own_rules.refresh(&parts.control).await?;
         let text = RulesFile {
@@ -215,6 +253,7 @@ impl Covenant {
         }
         let now = parts.own_rules.now();
         let narrowed = parts.own_rules.check.narrowed(&now.rules, &stored.all)?;
+        let ceilings = Ceilings::of(&narrowed, tenant, rows)?;
         let args = Args::new().bind(tenant).bind(text.to_json()).bind(revision);
         tx.execute(include_str!("../sql/put_rules.sql"), args)
             .await?;
@@ -222,7 +261,58 @@ impl Covenant {
         tx.commit().await?;
         parts.own_rules.put_in_force(revision, narrowed);
         // What is in the bin may be due at another time now.
-        self.plan_bin(tenant).await
+        self.plan_bin(tenant).await?;
+        match ceilings {
+            // a sweep that has nothing to do yet knows these from then on
+            Some(_) => {
+                self.put_due(&self.live_row(tenant, parts.clock.now()))
+                    .await
+            }
+            None => Ok(()),
+        }
+    }
+
+    /// Holds rules of the tenant against those of everybody as [`Covenant::set_rules`] does, and says
+    /// what they would do to its live records. Nothing is changed.
+    ///
+    /// # Errors
+    /// As [`Covenant::set_rules`].
+    // clause: P-46
+    pub async fn check_rules(
+        &self,
+        caller: &Caller,
+        tenant: TenantId,
+        rules: Vec<RuleSpec>,
+    ) -> Result<Preview, Error> {
+        let parts = self.parts();
+        let _allowed = self
+            .enter::<Metadata>(caller, tenant, AccessAction::RulesSet)
+            .await?;
+        let rules = self.carried_out(rules)?;
+        self.refresh_rules().await?;
+        let mut tx = control::begin(&parts.control, Mode::ReadOnly).await?;
+        let mut stored = read(&mut tx).await?;
+        drop(tx);
+        stored.all.remove(&tenant);
+        if !rules.is_empty() {
+            stored.all.insert(tenant, rules);
+        }
+        let now = parts.own_rules.now();
+        let narrowed = parts.own_rules.check.narrowed(&now.rules, &stored.all)?;
+        let Some(ceilings) = Ceilings::of(&narrowed, tenant, &parts.profile.rows)? else {
+            return Ok(Preview::default());
+        };
+        let service = Caller::service(ServiceKind::Retention);
+        let scope = self
+            .enter::<Maintain>(&service, tenant, AccessAction::StoreSweep)
+            .await?;
+        let mut tx = scope.begin(parts.tenants.as_ref()).await?;
+        let lent = tx.tx().await?;
+        let holds = parts.holds.view(lent, tenant, Mode::ReadOnly).await?;
+        let rows = &parts.profile.rows;
+        ceilings
+            .preview(lent, &narrowed, &holds, rows, parts.clock.now())
+            .await
     }
 
     /// The rules that the tenant's items are under: those of everybody, and its own.
@@ -284,6 +374,7 @@ impl Covenant {
             if rule.authority == Authority::default() {
                 rule.authority = Authority::Tenant;
             }
+            // nothing keeps a live record, and yet it does not go before it must
             if rule.bound == Bound::Ceiling
                 && rule.from.as_deref() != Some(Action::RecordDeleted.name())
             {

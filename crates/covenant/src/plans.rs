@@ -1,5 +1,4 @@
-//! Plans that wait for a person. The first sweep of a bin under other rules only plans, and so does
-//! one whose plan is beyond a limit: what it would remove is kept here until somebody approves it by
+//! Plans that wait for a person. The first sweep under other rules only plans, and so does one whose plan is beyond a limit: what it would remove is kept here until somebody approves it by
 //! its hash, or a later sweep plans anew. Ceilings count meanwhile.
 
 use covenant_core::digest::Digest;
@@ -31,11 +30,34 @@ impl Waits {
     }
 }
 
+/// What a sweep does with what it plans.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[expect(clippy::exhaustive_enums, reason = "a record is live or in the bin")]
+pub enum PlanKind {
+    /// It purges what is in the bin.
+    Bin,
+    /// It moves live records into the bin, under ceilings that their tenant set for itself.
+    Live,
+}
+
+impl PlanKind {
+    const ALL: [Self; 2] = [Self::Bin, Self::Live];
+
+    const fn name(self) -> &'static str {
+        match self {
+            Self::Bin => "bin",
+            Self::Live => "live",
+        }
+    }
+}
+
 /// A plan that waits for a person.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct WaitingPlan {
     /// Whose.
     pub tenant: TenantId,
+    /// What would be done with what it names.
+    pub kind: PlanKind,
     /// Why it waits.
     pub waits: Waits,
     /// What would go, with its dates; [`Plan::hash`] is what is approved.
@@ -45,23 +67,28 @@ pub struct WaitingPlan {
 }
 
 /// The plan of a tenant that waits, or was approved and not yet carried out.
-pub(crate) async fn of(control: &Db, tenant: TenantId) -> Result<Option<WaitingPlan>, Error> {
+pub(crate) async fn of(
+    control: &Db,
+    tenant: TenantId,
+    kind: PlanKind,
+) -> Result<Option<WaitingPlan>, Error> {
     let mut tx = control::begin(control, Mode::ReadOnly).await?;
     let sql = include_str!("../sql/read_plan.sql");
-    let row = tx.row(sql, Args::new().bind(tenant)).await?;
+    let args = Args::new().bind(tenant).bind(kind.name());
+    let row = tx.row(sql, args).await?;
     row.as_ref().map(read).transpose()
 }
 
 /// Lets a plan wait, in the place of an earlier one of the tenant.
 pub(crate) async fn put(
     control: &Db,
-    tenant: TenantId,
+    (tenant, kind): (TenantId, PlanKind),
     waits: Waits,
     plan: &Plan,
 ) -> Result<(), Error> {
     let mut tx = control::begin(control, Mode::ReadWrite).await?;
-    let args = Args::new().bind(tenant).bind(waits.name());
-    let args = args.bind(plan.bytes());
+    let args = Args::new().bind(tenant).bind(kind.name());
+    let args = args.bind(waits.name()).bind(plan.bytes());
     let sql = include_str!("../sql/put_plan.sql");
     tx.execute(sql, args).await?;
     Ok(tx.commit().await?)
@@ -71,25 +98,31 @@ pub(crate) async fn put(
 /// rules, if any are named.
 pub(crate) async fn settle(
     control: &Db,
-    tenant: TenantId,
+    (tenant, kind): (TenantId, PlanKind),
     rules: Option<Digest>,
 ) -> Result<(), Error> {
     let mut tx = control::begin(control, Mode::ReadWrite).await?;
     let sql = include_str!("../sql/delete_plan.sql");
-    tx.execute(sql, Args::new().bind(tenant)).await?;
+    let args = || Args::new().bind(tenant).bind(kind.name());
+    tx.execute(sql, args()).await?;
     if let Some(rules) = rules {
-        let args = Args::new().bind(tenant).bind(rules);
+        let args = args().bind(rules);
         let sql = include_str!("../sql/put_sweep.sql");
         tx.execute(sql, args).await?;
     }
     Ok(tx.commit().await?)
 }
 
-/// The rules under which sweeps of the tenant's bin carry out what they plan.
-pub(crate) async fn planned(control: &Db, tenant: TenantId) -> Result<Option<Digest>, Error> {
+/// The rules under which sweeps of the tenant carry out what they plan.
+pub(crate) async fn planned(
+    control: &Db,
+    tenant: TenantId,
+    kind: PlanKind,
+) -> Result<Option<Digest>, Error> {
     let mut tx = control::begin(control, Mode::ReadOnly).await?;
     let sql = include_str!("../sql/read_sweep.sql");
-    let row = tx.row(sql, Args::new().bind(tenant)).await?;
+    let args = Args::new().bind(tenant).bind(kind.name());
+    let row = tx.row(sql, args).await?;
     let rules = row.map(|row| row.array("rules")).transpose()?;
     Ok(rules.map(Digest::from_bytes))
 }
@@ -107,6 +140,10 @@ fn read(row: &Row) -> Result<WaitingPlan, Error> {
     };
     Ok(WaitingPlan {
         tenant: row.id("tenant")?,
+        kind: match row.text("kind")? {
+            "live" => PlanKind::Live,
+            _ => PlanKind::Bin,
+        },
         waits: match row.text("cause")? {
             "limits" => Waits::Limits,
             _ => Waits::Rules,
@@ -117,7 +154,7 @@ fn read(row: &Row) -> Result<WaitingPlan, Error> {
 }
 
 impl Covenant {
-    /// The plans that wait for somebody to approve them, one a tenant at most.
+    /// The plans that wait for somebody to approve them, one of each kind a tenant at most.
     ///
     /// # Errors
     /// [`Error`].
@@ -143,9 +180,12 @@ impl Covenant {
         actor: ActorContext,
     ) -> Result<(), Error> {
         let parts = self.parts();
-        let waiting = of(&parts.control, tenant).await?;
-        let waiting = waiting.filter(|waiting| waiting.plan.hash() == *hash);
-        let waiting = waiting.ok_or(Error::Plan(Refused::HashMoved))?;
+        let mut found = None;
+        for kind in PlanKind::ALL {
+            let waiting = of(&parts.control, tenant, kind).await?;
+            found = found.or(waiting.filter(|waiting| waiting.plan.hash() == *hash));
+        }
+        let waiting = found.ok_or(Error::Plan(Refused::HashMoved))?;
         let event = Event::new(
             self.mint()?,
             parts.clock.now(),
@@ -166,6 +206,7 @@ impl Covenant {
         let mut tx = control::begin(&parts.control, Mode::ReadWrite).await?;
         let args = Args::new()
             .bind(tenant)
+            .bind(waiting.kind.name())
             .bind(waiting.plan.bytes())
             .bind(cap(limits.items_max))
             .bind(cap(limits.bytes_max))
@@ -175,6 +216,11 @@ impl Covenant {
             return Err(Error::Plan(Refused::HashMoved));
         }
         tx.commit().await?;
-        self.put_due(&self.bin_row(tenant, parts.clock.now())).await
+        let now = parts.clock.now();
+        let row = match waiting.kind {
+            PlanKind::Bin => self.bin_row(tenant, now),
+            PlanKind::Live => self.live_row(tenant, now),
+        };
+        self.put_due(&row).await
     }
 }

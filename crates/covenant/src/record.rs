@@ -307,6 +307,7 @@ impl Covenant {
         if tables.unbin(change.tx().await?, tenant, id).await? == 0 {
             return Err(Error::NotFound);
         }
+        self.plan_live(change.tx().await?, tenant).await?;
         change.commit().await?;
         Ok(())
     }

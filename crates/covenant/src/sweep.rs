@@ -27,6 +27,8 @@ pub(crate) mod kind {
     pub(crate) const BACKUP: &str = "backup";
     /// A tenant's next purge of its bin.
     pub(crate) const BIN: &str = "bin";
+    /// The next look at a tenant's live records, where ceilings of its own are on them.
+    pub(crate) const LIVE: &str = "live";
     /// The purge of a deleted database.
     pub(crate) const DATABASE: &str = "database";
     /// The deletion of a database that is expired and kept by nothing.
@@ -97,6 +99,8 @@ pub struct Swept {
     pub backups: u64,
     /// Records purged.
     pub purged: u64,
+    /// Live records that went into the bin, to be gone by their tenant's own ceiling.
+    pub binned: u64,
     /// Databases purged.
     pub databases: u64,
     /// Deleted files that were removed and shown to be out of reach.
@@ -105,7 +109,7 @@ pub struct Swept {
     pub epochs: u64,
     /// Keys destroyed.
     pub keys: u64,
-    /// Bins whose plan waits until somebody approves it: [`Covenant::plans`] has them.
+    /// Sweeps of a tenant whose plan waits until somebody approves it: [`Covenant::plans`] has them.
     pub waiting: u64,
     /// Pieces of work that failed, and are tried again later.
     pub failed: u64,
@@ -292,6 +296,15 @@ impl Covenant {
                     add(&mut swept.purged, recorded.records);
                     add(&mut swept.waiting, u64::from(recorded.waits));
                     // It has planned the next one, or taken this row out.
+                    return Ok(());
+                }
+            }
+            kind::LIVE => {
+                if self.state(due.tenant).await?.is_some_and(is_live) {
+                    let recorded = self.sweep_live(due.tenant, now).await?;
+                    add(&mut swept.binned, recorded.records);
+                    add(&mut swept.waiting, u64::from(recorded.waits));
+                    // likewise
                     return Ok(());
                 }
             }

@@ -2,12 +2,13 @@
 //! carries out by itself, or which waits until a person approves it.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use covenant_core::digest::Digest;
 use covenant_core::{Action, ItemId, TenantId};
 use retention_policy::{
-    Act, HoldView, Item, Limits, Occurrence, Plan, PlanContext, Population, Refused,
-    Retention as _, State, SweepMode, Verdict, plan, sweep_mode,
+    Act, HoldView, Item, Limits, Moment, Occurrence, Plan, PlanContext, Population, Refused,
+    Retention, State, SweepMode, Verdict, plan, sweep_mode,
 };
 use sql_store::{Args, Mode, Tx};
 use tenant_isolation::Scope;
@@ -16,10 +17,11 @@ use time::UtcDateTime;
 
 use super::journal::Ground;
 use super::{BATCH, Wanted};
+use crate::aged::Aged;
 use crate::assembly::Covenant;
 use crate::certificate::ground;
 use crate::error::Error;
-use crate::plans::{self, Waits};
+use crate::plans::{self, PlanKind, Waits};
 use crate::profile::CLASS_RECORD;
 
 /// What may go now, and under which conditions.
@@ -33,17 +35,36 @@ pub(super) struct Found {
     /// Whether a person approved the plan.
     pub(super) by_person: bool,
     pub(super) ground: Option<Ground>,
-    /// When each was made, and deleted.
+    /// When each was made, and deleted; of live ones, last changed.
     pub(super) dates: BTreeMap<ItemId, (UtcDateTime, UtcDateTime)>,
 }
 
-/// A record in the bin.
+/// A record that may go.
 #[derive(Debug, Clone)]
-struct Binned {
+struct Candidate {
     id: ItemId,
     made: UtcDateTime,
-    deleted: UtcDateTime,
+    /// When it was deleted; a live one, last changed.
+    moved: UtcDateTime,
     stored: u64,
+    events: Vec<Occurrence<'static>>,
+}
+
+/// The rules that a plan is made and approved under.
+#[derive(Debug)]
+pub(super) struct Under {
+    retention: Arc<dyn Retention>,
+    digest: Option<Digest>,
+}
+
+impl Retention for Under {
+    fn evaluate(&self, item: &Item<'_>, holds: &HoldView, moment: &Moment) -> Verdict {
+        self.retention.evaluate(item, holds, moment)
+    }
+
+    fn digest(&self) -> Option<Digest> {
+        self.digest
+    }
 }
 
 impl Covenant {
@@ -60,7 +81,8 @@ impl Covenant {
             // The order is the approval, of whatever it names.
             return Ok(Some(found));
         }
-        let waiting = plans::of(&parts.control, tenant).await?;
+        let swept = (tenant, wanted.kind());
+        let waiting = plans::of(&parts.control, tenant, wanted.kind()).await?;
         if let Some(waiting) = waiting.as_ref()
             && let Some(limits) = waiting.approved
         {
@@ -73,20 +95,19 @@ impl Covenant {
             found.by_person = true;
             return Ok(Some(found));
         }
-        let planned = plans::planned(&parts.control, tenant).await?;
-        // What a tenant adds for itself it has ordered itself: the rules of everybody count.
-        let mode = sweep_mode(planned.as_ref(), &parts.profile.rules);
+        let planned = plans::planned(&parts.control, tenant, wanted.kind()).await?;
+        let mode = sweep_mode(planned.as_ref(), &self.under(tenant, wanted));
         if mode == SweepMode::PlanOnly {
             if found.items.is_empty() {
                 // Nothing goes by surprise: from now on these rules are known.
-                plans::settle(&parts.control, tenant, found.plan.rules()).await?;
+                plans::settle(&parts.control, swept, found.plan.rules()).await?;
                 return Ok(Some(found));
             }
-            plans::put(&parts.control, tenant, Waits::Rules, &found.plan).await?;
+            plans::put(&parts.control, swept, Waits::Rules, &found.plan).await?;
             return Ok(None);
         }
         if waiting.is_some() {
-            plans::settle(&parts.control, tenant, None).await?;
+            plans::settle(&parts.control, swept, None).await?;
         }
         found.limits = parts.profile.limits;
         Ok(Some(found))
@@ -98,16 +119,18 @@ impl Covenant {
         scope: &Scope<Maintain>,
         found: &Found,
         refused: &Refused,
+        wanted: Wanted<'_>,
     ) -> Result<(), Error> {
-        let (control, tenant) = (&self.parts().control, scope.tenant());
+        let control = &self.parts().control;
+        let swept = (scope.tenant(), wanted.kind());
         if found.by_person {
-            return plans::settle(control, tenant, None).await;
+            return plans::settle(control, swept, None).await;
         }
         let waits = match refused {
             Refused::RulesMoved | Refused::HashMoved => Waits::Rules,
             _ => Waits::Limits,
         };
-        plans::put(control, tenant, waits, &found.plan).await
+        plans::put(control, swept, waits, &found.plan).await
     }
 
     /// How many records there are, where a limit asks for it.
@@ -129,7 +152,24 @@ impl Covenant {
         Ok(population)
     }
 
-    /// Evaluates what is in the bin and plans what goes. What is held is told of.
+    /// The rules that plans of this kind are made under. For the bin what a tenant adds for itself it
+    /// has ordered itself, and the rules of everybody count; live records are under nothing else.
+    pub(super) fn under(&self, tenant: TenantId, wanted: Wanted<'_>) -> Under {
+        let parts = self.parts();
+        let digest = match wanted {
+            Wanted::Due | Wanted::ByHand(_) => parts.profile.rules.digest(),
+            Wanted::Aged => {
+                let ceilings = self.ceilings(tenant).ok().flatten();
+                ceilings.map(|ceilings| ceilings.digest())
+            }
+        };
+        Under {
+            retention: Arc::clone(&parts.retention),
+            digest,
+        }
+    }
+
+    /// Evaluates what may go and plans what goes. What is held is told of.
     async fn found(
         &self,
         scope: &Scope<Maintain>,
@@ -140,41 +180,52 @@ impl Covenant {
         let mut tx = scope.begin(parts.tenants.as_ref()).await?;
         let lent = tx.tx().await?;
         let holds = parts.holds.view(lent, tenant, Mode::ReadOnly).await?;
-        let mut binned = read_bin(lent, tenant).await?;
+        let ceilings = match wanted {
+            Wanted::Aged => self.ceilings(tenant)?,
+            Wanted::Due | Wanted::ByHand(_) => None,
+        };
+        let mut candidates = match (wanted, &ceilings) {
+            (Wanted::Aged, Some(ceilings)) => {
+                let aged = ceilings.read(lent, now).await?;
+                aged.into_iter().map(Candidate::from).collect()
+            }
+            (Wanted::Aged, None) => Vec::new(),
+            _ => read_bin(lent, tenant, now, wanted).await?,
+        };
         drop(tx);
-        binned.retain(|record| wanted.names(&record.id));
+        candidates.retain(|record| wanted.names(&record.id));
         let mut held = Vec::new();
         let mut dates = BTreeMap::new();
         let mut judged = Vec::new();
-        let events: Vec<Vec<Occurrence<'_>>> = binned
-            .iter()
-            .map(|record| occurrences(record.deleted, now, wanted))
-            .collect();
-        for (record, events) in binned.iter().zip(&events) {
+        let judge = |item: &Item<'_>, holds: &HoldView| match &ceilings {
+            Some(ceilings) => ceilings.judge(parts.retention.as_ref(), item, holds, now),
+            None => self.judge_item(item, holds, now),
+        };
+        for record in &candidates {
             let item = Item {
                 bytes: record.stored,
                 made_at: Some(record.made),
-                ..Item::new(tenant, CLASS_RECORD, record.id.clone(), events)
+                ..Item::new(tenant, CLASS_RECORD, record.id.clone(), &record.events)
             };
             let item = item.in_store(&parts.profile.rows);
-            let verdict = self.judge_item(&item, &holds, now);
+            let verdict = judge(&item, &holds);
             if verdict.state == State::Held {
-                let unheld = self.judge_item(&item, &HoldView::none(), now);
+                let unheld = judge(&item, &HoldView::none());
                 if unheld.disposes() {
                     held.push((record.id.clone(), verdict.held_by.clone()));
                 }
             }
-            dates.insert(record.id.clone(), (record.made, record.deleted));
+            dates.insert(record.id.clone(), (record.made, record.moved));
             judged.push((item, verdict));
         }
         let context = PlanContext {
-            rules: parts.profile.rules.digest(),
+            rules: self.under(tenant, wanted).digest(),
             ..PlanContext::default()
         };
         let context = context.with_tenant(tenant, &holds);
         let plan = plan(&judged, now, &context);
         let goes = judged.iter().find(|(_, verdict)| verdict.disposes());
-        let ground = match goes {
+        let ground = match goes.filter(|_| wanted.kind() == PlanKind::Bin) {
             Some((_, verdict)) => Some(self.ground_of(verdict, wanted)?),
             None => None,
         };
@@ -196,7 +247,7 @@ impl Covenant {
     fn ground_of(&self, verdict: &Verdict, wanted: Wanted<'_>) -> Result<Ground, Error> {
         let parts = self.parts();
         let (rule, clause) = match wanted {
-            Wanted::Due => ground(verdict)?,
+            Wanted::Due | Wanted::Aged => ground(verdict)?,
             // on the rule that the order waives
             Wanted::ByHand(_) => {
                 let bin_floor = parts.profile.bin_floor.parse();
@@ -226,6 +277,18 @@ impl Covenant {
     }
 }
 
+impl From<Aged> for Candidate {
+    fn from(aged: Aged) -> Self {
+        Self {
+            events: aged.occurrences(),
+            id: aged.id,
+            made: aged.made,
+            moved: aged.changed,
+            stored: aged.stored,
+        }
+    }
+}
+
 /// What the rules look at.
 pub(super) fn occurrences(
     deleted: UtcDateTime,
@@ -240,7 +303,12 @@ pub(super) fn occurrences(
 }
 
 /// All that is in the bin and not on its way out.
-async fn read_bin(tx: &mut Tx, tenant: TenantId) -> Result<Vec<Binned>, Error> {
+async fn read_bin(
+    tx: &mut Tx,
+    tenant: TenantId,
+    now: UtcDateTime,
+    wanted: Wanted<'_>,
+) -> Result<Vec<Candidate>, Error> {
     let mut all = Vec::new();
     let mut after = (UtcDateTime::UNIX_EPOCH, Vec::new());
     let batch = u32::try_from(BATCH).unwrap_or(u32::MAX);
@@ -255,11 +323,13 @@ async fn read_bin(tx: &mut Tx, tenant: TenantId) -> Result<Vec<Binned>, Error> {
         };
         after = (last.instant("deleted_at")?, last.bytes("id")?.to_vec());
         for row in &rows {
-            all.push(Binned {
+            let deleted = row.instant("deleted_at")?;
+            all.push(Candidate {
                 id: ItemId::try_from(row.bytes("id")?)?,
                 made: row.instant("created_at")?,
-                deleted: row.instant("deleted_at")?,
+                moved: deleted,
                 stored: u64::try_from(row.int("stored")?).unwrap_or(0),
+                events: occurrences(deleted, now, wanted),
             });
         }
     }

@@ -2,7 +2,7 @@
 //! nothing leads back into the bin.
 
 use covenant_core::event::Datum;
-use covenant_core::{Action, Event, ItemId, OrderId};
+use covenant_core::{Action, Event, ItemId, OrderId, TenantId};
 use retention_policy::{
     Disposal, DisposalTarget, HoldView, OwnsKey, Population, Probe, Refused, Step, StepOutcome,
 };
@@ -60,8 +60,8 @@ impl Covenant {
                         continue;
                     }
                 }
-                Err(Error::Plan(refused)) if matches!(wanted, Wanted::Due) => {
-                    self.refused(scope, &found, &refused).await?;
+                Err(Error::Plan(refused)) if !matches!(wanted, Wanted::ByHand(_)) => {
+                    self.refused(scope, &found, &refused, wanted).await?;
                     if !after_approval {
                         recorded.waits = true;
                         break;
@@ -74,8 +74,8 @@ impl Covenant {
             if !after_approval {
                 break;
             }
-            let tenant = scope.tenant();
-            plans::settle(&self.parts().control, tenant, found.plan.rules()).await?;
+            let swept = (scope.tenant(), wanted.kind());
+            plans::settle(&self.parts().control, swept, found.plan.rules()).await?;
         }
         Ok(recorded)
     }
@@ -125,14 +125,18 @@ impl Covenant {
             if let Wanted::ByHand(hand) = wanted {
                 events.push(self.ordered(hand, batch.order, target.clone())?);
             }
-            events.push(self.row_event(caller, scope.decision(), Action::RecordPurged, target)?);
+            let action = match wanted {
+                Wanted::Aged => Action::RecordDeleted,
+                Wanted::Due | Wanted::ByHand(_) => Action::RecordPurged,
+            };
+            events.push(self.row_event(caller, scope.decision(), action, target)?);
         }
         let stores = [store(OBJECTS)?, store(ROWS)?];
         let book = self.parts().holds.clone();
         let mut change = self.begin_change(scope, events).await?;
         let tx = change.tx().await?;
         let holds = book.view(tx, tenant, Mode::ReadWrite).await?;
-        match self.admitted(batch, &holds) {
+        match self.admitted(tenant, batch, &holds, wanted) {
             // Seen by the next look at the bin; but what a person approved, a person looks at again.
             Err(Refused::HoldsMoved(_)) if !batch.found.by_person => return Ok(Taken::Overtaken),
             admitted => admitted?,
@@ -145,6 +149,13 @@ impl Covenant {
                 return Ok(Taken::Overtaken);
             };
             let target = self.record_target(tenant, id, *made);
+            if let Wanted::Aged = wanted {
+                let there = holds.permit(&target, now).is_ok();
+                if !there || !self.retire(tx, &target, *deleted, now).await? {
+                    return Ok(Taken::Overtaken);
+                }
+                continue;
+            }
             let args = Args::new().bind(tenant).bind(id).bind(now).bind(*deleted);
             let sql = include_str!("../../sql/entomb_record.sql");
             if holds.permit(&target, now).is_err() || tx.execute(sql, args).await? == 0 {
@@ -160,13 +171,39 @@ impl Covenant {
                 .map_err(Error::unavailable)?;
             journal::insert(tx, &Work { disposal, objects }).await?;
         }
+        if let Wanted::Aged = wanted {
+            self.plan_purge(tx, tenant).await?;
+        }
         change.commit().await?;
         Ok(Taken::Out)
     }
 
+    /// Moves a live record into the bin, unless it was changed since it was planned.
+    // clause: P-46, P-51
+    async fn retire(
+        &self,
+        tx: &mut Tx,
+        target: &DisposalTarget,
+        changed: UtcDateTime,
+        now: UtcDateTime,
+    ) -> Result<bool, Error> {
+        let sql = include_str!("../../sql/read_changed.sql");
+        let args = Args::new().bind(target.tenant).bind(&target.id);
+        let row = tx.row(sql, args).await?;
+        let there = row.map(|row| row.instant("changed_at")).transpose()?;
+        let tables = self.parts().tables.clone();
+        Ok(there == Some(changed) && tables.bin(tx, target.tenant, &target.id, now).await? > 0)
+    }
+
     /// Whether the plan may be carried out under the rules and holds of now: before its first effect
     /// as a whole, and later that no hold was placed, extended or released since.
-    fn admitted(&self, batch: &Batch<'_>, holds: &HoldView) -> Result<(), Refused> {
+    fn admitted(
+        &self,
+        tenant: TenantId,
+        batch: &Batch<'_>,
+        holds: &HoldView,
+        wanted: Wanted<'_>,
+    ) -> Result<(), Refused> {
         let Found {
             plan,
             approved,
@@ -174,8 +211,8 @@ impl Covenant {
             ..
         } = batch.found;
         if let Some(population) = batch.population {
-            let rules = &self.parts().profile.rules;
-            return plan.admit(approved, rules, holds, limits, population);
+            let under = self.under(tenant, wanted);
+            return plan.admit(approved, &under, holds, limits, population);
         }
         let mut tenants = plan.tenants().iter();
         match tenants.find(|(tenant, seen)| holds.generation(**tenant) != **seen) {

@@ -101,6 +101,7 @@ pub(crate) const RECORDS: Migrations = Migrations {
             "0002_withdrawals",
             include_str!("../../migrations/0002_withdrawals.sql"),
         ),
+        ("0003_ages", include_str!("../../migrations/0003_ages.sql")),
     ],
 };
 

@@ -148,6 +148,7 @@ impl Stage {
             let swept = self.covenant.sweep().await?;
             sum.backups += swept.backups;
             sum.purged += swept.purged;
+            sum.binned += swept.binned;
             sum.files += swept.files;
             sum.databases += swept.databases;
             sum.epochs += swept.epochs;

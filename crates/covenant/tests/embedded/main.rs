@@ -44,6 +44,8 @@ mod copies_of_keys_end_in_time;
 #[cfg(test)]
 mod keys_lie_apart_and_their_story_is_told;
 #[cfg(test)]
+mod live_records_are_gone_by_their_tenants_ceiling;
+#[cfg(test)]
 mod many_at_once_lose_nothing;
 #[cfg(test)]
 mod one_record_goes_the_whole_way;

@@ -86,7 +86,7 @@ async fn what_does_not_narrow_is_refused_and_the_old_rules_stay() -> Outcome {
     let told = covenant.set_rules(&who, me, vec![overriding]).await;
     assert!(matches!(told, Err(Error::Rules(_))), "{told:?}");
     let from = Action::RecordCreated;
-    let nobodys = rule("own-age", "record", Bound::Ceiling, from, "P1Y");
+    let nobodys = rule("own-age", "record", Bound::Floor, from, "P1Y");
     let told = covenant.set_rules(&who, me, vec![nobodys]).await;
     assert!(
         matches!(&told, Err(Error::NotCarriedOut(id)) if id == "own-age"),

@@ -1,0 +1,1 @@
+SELECT MIN(changed_at) AS first FROM record WHERE tenant = $1 AND deleted_at IS NULL

@@ -22,6 +22,7 @@ pub const KEY_LEN_BYTES_MAX: usize = 512;
 const PUT: &str = include_str!("../sql/put_due.sql");
 const READ: &str = include_str!("../sql/read_due.sql");
 const FIND: &str = include_str!("../sql/find_due.sql");
+const OF_KIND: &str = include_str!("../sql/list_due_of_kind.sql");
 const DELETE: &str = include_str!("../sql/delete_due.sql");
 const CANCEL: &str = include_str!("../sql/cancel_due.sql");
 const CLEAR: &str = include_str!("../sql/clear_due.sql");
@@ -96,6 +97,19 @@ pub async fn done(tx: &mut Tx, due: &Due) -> Result<(), DbError> {
 /// [`DbError`].
 pub async fn find(tx: &mut Tx, tenant: TenantId, kind: &str) -> Result<Vec<Due>, DbError> {
     tx.rows(FIND, Args::new().bind(tenant).bind(kind))
+        .await?
+        .iter()
+        .map(read)
+        .collect()
+}
+
+/// The rows of this kind that fall due until the instant, of all tenants, the oldest first. What else
+/// is in the queue is not read.
+///
+/// # Errors
+/// [`DbError`].
+pub async fn of_kind(tx: &mut Tx, kind: &str, until: UtcDateTime) -> Result<Vec<Due>, DbError> {
+    tx.rows(OF_KIND, Args::new().bind(kind).bind(until))
         .await?
         .iter()
         .map(read)

@@ -136,6 +136,11 @@ async fn queue_agrees(steps: Vec<OnQueue>) -> Result<(), Failure> {
                     .map(|(k, s)| due(*k, *s))
                     .collect();
                 expected.sort();
+                for kind in ["kind-0", "kind-1"] {
+                    let of_kind = due::of_kind(&mut tx, kind, at(secs)).await?;
+                    let expected = expected.iter().filter(|due| due.kind == kind);
+                    assert_eq!(of_kind, expected.cloned().collect::<Vec<_>>());
+                }
                 expected.truncate(usize::try_from(limit)?);
                 assert_eq!(found, expected);
             }

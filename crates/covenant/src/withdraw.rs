@@ -66,7 +66,8 @@ impl Covenant {
         match self.unname(caller, &scope, file, deleted).await {
             Ok(()) => {}
             Err(error) => {
-                self.cancel_due(tenant, &due.kind, &due.key).await?;
+                // What cannot be taken back off the queue a sweep takes off: it finds nothing to do.
+                drop(self.unplan(&scope, file, &due).await);
                 if let Error::Hold(HoldError::Held(holds)) = &error {
                     self.tell_held(tenant, "attachment", file, holds).await?;
                 }
@@ -89,6 +90,20 @@ impl Covenant {
     pub fn public_name(&self, tenant: TenantId, file: &ItemId) -> String {
         let region = self.parts().region.as_str();
         format!("{region}/{}/{}", tenant.simple(), file.hex())
+    }
+
+    /// Takes the row of a deletion that was refused off the queue. A deletion of the same file that
+    /// was begun in the same second has the same row, and needs it until it is finished.
+    async fn unplan(&self, scope: &Scope<Write>, file: &ItemId, due: &Due) -> Result<(), Error> {
+        let mut tx = scope.begin(self.parts().tenants.as_ref()).await?;
+        let args = Args::new().bind(due.tenant).bind(file);
+        let sql = include_str!("../sql/read_withdrawal.sql");
+        let begun = tx.tx().await?.row(sql, args).await?.is_some();
+        drop(tx);
+        if begun {
+            return Ok(());
+        }
+        self.cancel_due(due.tenant, &due.kind, &due.key).await
     }
 
     /// One transaction: event, journal, and the row gone.

@@ -172,6 +172,24 @@ async fn a_removal_that_fails_is_shown_by_nothing_and_tried_again_within_seconds
 
 // clause: Q-24
 #[tokio::test]
+async fn a_second_try_of_the_same_second_leaves_the_first_one_in_the_queue() -> Outcome {
+    let switch = Switch::default();
+    let (stage, record, file) = two_files("protopie", broken::files(&switch)).await?;
+    switch.on();
+    let (who, me) = (admin(1), tenant(1));
+    let deleted = stage.covenant.delete_attachment(&who, me, &file.id).await?;
+    assert_eq!(deleted, Withdrawn::Pending);
+    // the clock stands still: it is the same row of the queue
+    let again = stage.covenant.delete_attachment(&who, me, &file.id).await;
+    assert!(matches!(again, Err(Error::NotFound)), "{again:?}");
+    switch.off();
+    let swept = stage.run_for(Duration::seconds(5)).await?;
+    assert_eq!((swept.failed, swept.files), (0, 1));
+    gone(&stage, &record, &file.id).await
+}
+
+// clause: Q-24
+#[tokio::test]
 async fn a_process_that_dies_after_the_row_went_leaves_the_rest_to_the_next() -> Outcome {
     let switch = Switch::default();
     let (mut stage, record, file) = two_files("protopie", broken::files(&switch)).await?;

@@ -211,7 +211,7 @@ impl Covenant {
     /// The tenant's holds as they stand; none of a tenant whose store is gone.
     pub(crate) async fn hold_view(&self, tenant: TenantId) -> Result<HoldView, Error> {
         let parts = self.parts();
-        if !parts.layout.tenant_file(&parts.region, tenant).exists() {
+        if !parts.layout.has_tenant_file(&parts.region, tenant)? {
             return Ok(HoldView::none());
         }
         let scope = self.store_scope(tenant).await?;

@@ -101,6 +101,26 @@ impl Layout {
             .join("main.db")
     }
 
+    /// Whether the database file of a tenant is there. What cannot be looked at is an error and not an
+    /// answer, and so is a folder of stores that is gone as a whole, as with a disk that is not
+    /// mounted: who takes a file for deleted asks no hold of it.
+    // clause: P-47
+    pub(crate) fn has_tenant_file(
+        &self,
+        region: &Region,
+        tenant: covenant_core::TenantId,
+    ) -> std::io::Result<bool> {
+        let file = self.tenant_file(region, tenant);
+        let there = file.try_exists()?;
+        if !there && !self.tenants().try_exists()? {
+            return Err(std::io::Error::new(
+                std::io::ErrorKind::NotFound,
+                "the folder of the tenants' stores is not there",
+            ));
+        }
+        Ok(there)
+    }
+
     /// Checks that nothing else lies there: what nobody declared, no rule rules.
     // clause: P-40
     pub(crate) fn check_entries(&self) -> Result<(), StartError> {

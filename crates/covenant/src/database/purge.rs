@@ -136,7 +136,7 @@ impl Covenant {
             Step::Record => {
                 self.sequence().await?;
                 let parts = self.parts();
-                let there = parts.layout.tenant_file(&parts.region, tenant).exists();
+                let there = parts.layout.has_tenant_file(&parts.region, tenant)?;
                 // After the end of the contract nothing is owed that a last backup would hold.
                 if there && self.ending(tenant).await?.is_none() {
                     self.back_up(tenant).await?;
@@ -151,7 +151,7 @@ impl Covenant {
             Step::Flush => Ok(StepOutcome::Done),
             Step::Verify { store } => {
                 let left = if store.as_str() == ROWS {
-                    self.folder_is_left(tenant)
+                    self.folder_is_left(tenant)?
                 } else {
                     !self.objects_left(leaving).await?.is_empty()
                 };
@@ -174,7 +174,7 @@ impl Covenant {
 
     async fn remove_file(&self, leaving: &Leaving) -> Result<StepOutcome, Error> {
         let parts = self.parts();
-        if leaving.record.state == TenantState::Purged || !self.folder_is_left(leaving.tenant) {
+        if leaving.record.state == TenantState::Purged || !self.folder_is_left(leaving.tenant)? {
             return Ok(StepOutcome::Absent);
         }
         self.sequence().await?;
@@ -247,10 +247,12 @@ impl Covenant {
             .collect())
     }
 
-    fn folder_is_left(&self, tenant: TenantId) -> bool {
+    fn folder_is_left(&self, tenant: TenantId) -> Result<bool, Error> {
         let parts = self.parts();
+        let there = parts.layout.has_tenant_file(&parts.region, tenant)?;
         let file = parts.layout.tenant_file(&parts.region, tenant);
-        file.parent().is_some_and(std::path::Path::exists)
+        let folder = file.parent().map(std::path::Path::try_exists);
+        Ok(there || folder.transpose()?.unwrap_or(false))
     }
 
     async fn objects_left(

@@ -52,10 +52,11 @@ impl HeldKeys {
     }
 
     async fn view(&self, tenant: TenantId) -> Result<HoldView, GuardError> {
-        let file = self.file(tenant);
-        if !file.exists() {
+        let there = self.layout.has_tenant_file(&self.region, tenant);
+        if !there.map_err(unread)? {
             return Ok(HoldView::none());
         }
+        let file = self.file(tenant);
         let options = SqliteOptions::new(file, SqliteProfile::Control).readers(1);
         let db = Db::open_sqlite(options, Arc::clone(&self.clock)).await;
         let db = db.map_err(unread)?;

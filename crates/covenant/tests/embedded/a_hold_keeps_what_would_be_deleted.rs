@@ -155,6 +155,41 @@ async fn a_deleted_database_is_not_purged_while_anything_in_it_is_held() -> Outc
     Ok(())
 }
 
+/// A folder that cannot be looked at is no folder that is gone: nobody may take its holds for released.
+// clause: P-47
+#[cfg(unix)]
+#[tokio::test]
+async fn a_store_that_cannot_be_looked_at_is_not_taken_for_one_without_holds() -> Outcome {
+    let stage = Stage::new("prodb").await?;
+    let (covenant, me, who) = (&stage.covenant, tenant(1), admin(1));
+    covenant.create_tenant(me, admin_id(1)).await?;
+    let kept = item("kept")?;
+    let written = covenant.put(&who, me, &kept, &full("kept")).await?;
+    let salts = [written.body, written.sensitive, written.attachments].concat();
+    covenant.delete_database(&who, me).await?;
+    place(&stage, &hold(&stage, 1, one(&kept)?, HoldMode::Governance)?).await?;
+    let swept = stage.run_for(Duration::days(28)).await?;
+    assert_eq!((swept.databases, swept.failed), (0, 0));
+    let before = stage.live_sightings(&salts)?;
+    let file = stage.file();
+    let folder = file.parent().ok_or("a file lies in a folder")?;
+    let aside = stage.folder.path().join("aside");
+    std::fs::rename(folder, &aside)?;
+    // a link that leads to itself: neither there nor gone
+    std::os::unix::fs::symlink(folder, folder)?;
+    let swept = stage.run_for(Duration::days(3)).await?;
+    assert_eq!(swept.databases, 0, "{swept:?}");
+    assert!(swept.failed > 0, "it was tried");
+    std::fs::remove_file(folder)?;
+    std::fs::rename(&aside, folder)?;
+    assert_eq!(stage.live_sightings(&salts)?, before, "files and rows");
+    release(&stage, 1).await?;
+    let swept = stage.run_for(Duration::days(2)).await?;
+    assert_eq!(swept.databases, 1, "put off, and not dropped");
+    assert_eq!(stage.live_sightings(&salts)?, 0);
+    Ok(())
+}
+
 fn standing(holds: &[HoldRecord], now: UtcDateTime) -> Vec<HoldId> {
     let standing = holds.iter().filter(|record| record.is_active(now));
     standing.map(|record| record.hold().id).collect()

@@ -46,6 +46,7 @@ use crate::pending::Pending;
 use crate::profile::{CLASS_RECORD, Profile};
 use crate::record::{RecordTables, SqlTables};
 use crate::stores::{self, Begin, Layout};
+use crate::sweep::Failed;
 use crate::trusted_time::TrustedTime;
 
 /// The platform root from which names and identities are derived.
@@ -133,6 +134,8 @@ pub(crate) struct Parts {
     pub(crate) copies_due: Mutex<Option<UtcDateTime>>,
     /// How often in a row the purge of a tenant's bin has failed.
     pub(crate) failed_bins: Mutex<BTreeMap<TenantId, u32>>,
+    /// What failed in the last sweep.
+    pub(crate) failures: Mutex<Vec<Failed>>,
     /// Who writes into a tenant's store, kept out while the store is replaced.
     writers: Mutex<BTreeMap<TenantId, Arc<RwLock<()>>>>,
     /// Tenants whose outbox may hold something.
@@ -396,6 +399,7 @@ impl Covenant {
             keys_retry: Mutex::default(),
             copies_due: Mutex::new(Some(wall)),
             failed_bins: Mutex::default(),
+            failures: Mutex::default(),
             writers: Mutex::default(),
             dirty: Mutex::new(known.into_iter().map(|(tenant, _)| tenant).collect()),
             draining: tokio::sync::Mutex::default(),

@@ -41,13 +41,23 @@ impl Covenant {
         let parts = self.parts();
         let tended = parts.ring.copies.tend(&parts.keys, now).await;
         let told = parts.keys.tell_copies(now).await;
-        let failed = tended.is_err() || told.is_err() || self.keep_revision().await.is_err();
+        let kept = match (&tended, &told) {
+            (Ok(_), Ok(_)) => self.keep_revision().await,
+            _ => Ok(()),
+        };
+        let of = ("key-copies", None);
+        if let Err(error) = &tended {
+            self.failed(swept, of, wall, error);
+        } else if let Err(error) = &told {
+            self.failed(swept, of, wall, error);
+        } else if let Err(error) = &kept {
+            self.failed(swept, of, wall, error);
+        }
         let next = match tended {
             Ok(tended) => tended.next,
             Err(_failed) => Some(wall.saturating_add(RETRY)),
         };
         *lock(&parts.copies_due) = next;
-        swept.failed = swept.failed.saturating_add(u64::from(failed));
     }
 
     /// Notes that somebody may have changed keys: what changed is copied with the next sweep, which

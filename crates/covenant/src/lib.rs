@@ -125,6 +125,6 @@ pub use rules::DocumentRules;
 #[cfg(feature = "sqlite")]
 pub use stores::Layout;
 #[cfg(feature = "sqlite")]
-pub use sweep::Swept;
+pub use sweep::{Failed, Swept};
 #[cfg(feature = "sqlite")]
 pub use withdraw::Withdrawn;

@@ -157,9 +157,11 @@ impl Covenant {
         };
         let control = &self.parts().control;
         let mut tx = control.begin_with(Mode::ReadOnly, tag).await?;
-        let rows = due::due(&mut tx, now.saturating_add(AHEAD), u32::MAX).await?;
-        let rows = rows.into_iter().filter(|row| row.kind == kind::BIN);
-        Ok(rows.map(|row| (row.tenant, row.due_at)).collect())
+        let rows = due::of_kind(&mut tx, kind::BIN, now.saturating_add(AHEAD)).await?;
+        Ok(rows
+            .into_iter()
+            .map(|row| (row.tenant, row.due_at))
+            .collect())
     }
 
     /// Size of the tenant's file; zero for one that is not there.

@@ -85,6 +85,9 @@ const HELD_RETRY: Duration = Duration::days(1);
 /// Pieces of work that one sweep takes out of the queue at a time.
 const BATCH: u32 = 256;
 
+/// Failures of one sweep that are kept with their reasons; ours.
+const FAILURES_MAX: usize = 1_000;
+
 /// Whether the clock is in doubt.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Doubted {
@@ -119,7 +122,56 @@ pub struct Swept {
     pub in_doubt: bool,
 }
 
+/// A piece of work that failed in the last sweep.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Failed {
+    /// What kind of work: `backup`, `bin`, `database`, `contract`, `epoch`, `object`, `keys`,
+    /// `key-copies`, `pace`, and others, as the due-queue names them.
+    pub kind: String,
+    /// Whose; `None` for what is nobody's.
+    pub tenant: Option<TenantId>,
+    /// When it was due.
+    pub due_at: UtcDateTime,
+    /// Why, with every cause behind it; no customer content.
+    pub why: String,
+}
+
+/// An error with every cause behind it.
+fn told(error: &(dyn std::error::Error + 'static)) -> String {
+    let causes = std::iter::successors(Some(error), |error| error.source());
+    let causes: Vec<String> = causes.map(ToString::to_string).collect();
+    causes.join(": ")
+}
+
 impl Covenant {
+    /// What failed in the last sweep, and why: [`Swept::failed`] counts them. Of more than 1,000 the
+    /// first.
+    #[must_use]
+    pub fn failures(&self) -> Vec<Failed> {
+        lock(&self.parts().failures).clone()
+    }
+
+    /// Counts a failure, and notes why.
+    pub(crate) fn failed(
+        &self,
+        swept: &mut Swept,
+        (kind, tenant): (&str, Option<TenantId>),
+        due_at: UtcDateTime,
+        error: &(dyn std::error::Error + 'static),
+    ) {
+        swept.failed = swept.failed.saturating_add(1);
+        let mut failures = lock(&self.parts().failures);
+        if failures.len() < FAILURES_MAX {
+            failures.push(Failed {
+                kind: kind.to_owned(),
+                tenant,
+                due_at,
+                why: told(error),
+            });
+        }
+    }
+
     /// Does all that is due now. What deletes waits while the clock is in doubt; the rest goes on.
     /// Every piece of work is tried once; one that failed is tried again a quarter of an hour later.
     ///
@@ -130,6 +182,7 @@ impl Covenant {
     pub async fn sweep(&self) -> Result<Swept, Error> {
         let parts = self.parts();
         let _one_at_a_time = parts.sweeping.lock().await;
+        lock(&parts.failures).clear();
         let (wall, monotonic) = (parts.clock.now(), parts.clock.monotonic());
         let look = lock(&parts.time).observe(wall, monotonic);
         if look.stepped_back {
@@ -166,8 +219,9 @@ impl Covenant {
                 if swept.in_doubt && !goes_on_in_doubt(&next.kind) {
                     continue;
                 }
-                if let Err(_failed) = self.work(&next, now, &mut swept).await {
-                    swept.failed = swept.failed.saturating_add(1);
+                if let Err(failed) = self.work(&next, now, &mut swept).await {
+                    let of = (next.kind.as_str(), Some(next.tenant));
+                    self.failed(&mut swept, of, next.due_at, &failed);
                     let told = self.tell_failed(&next).await;
                     unheard = unheard.or(told.err());
                     let due_at = wall.saturating_add(self.retry_after(&next));
@@ -183,7 +237,7 @@ impl Covenant {
         }
         match self.tell_pace(wall).await {
             Ok(told) => swept.alarms = told,
-            Err(_failed) => swept.failed = swept.failed.saturating_add(1),
+            Err(failed) => self.failed(&mut swept, ("pace", None), wall, &failed),
         }
         self.sequence().await?;
         unheard.map_or(Ok(swept), Err)
@@ -415,14 +469,17 @@ impl Covenant {
         let parts = self.parts();
         let rotated = parts.keys.rotate_due(now).await;
         let destroyed = parts.keys.destroy_due(now).await;
-        let failed = rotated.is_err() || destroyed.is_err();
-        let retry = failed.then(|| wall.saturating_add(RETRY));
+        let (rotated, destroyed) = match (rotated, destroyed) {
+            (rotated, Ok(destroyed)) => (rotated.map(drop), destroyed),
+            (_, Err(error)) => (Err(error), Vec::new()),
+        };
+        let retry = rotated.is_err().then(|| wall.saturating_add(RETRY));
         *lock(&parts.keys_retry) = retry;
-        let destroyed = destroyed.unwrap_or_default();
         let count = u64::try_from(destroyed.len()).unwrap_or(u64::MAX);
         swept.keys = swept.keys.saturating_add(count);
-        if failed || self.tell_keys().await.is_err() {
-            swept.failed = swept.failed.saturating_add(1);
+        let told = self.tell_keys().await;
+        if let Err(error) = rotated.map_err(Error::from).and(told) {
+            self.failed(swept, ("keys", None), wall, &error);
         }
     }
 

@@ -16,6 +16,9 @@ use crate::assembly::Covenant;
 use crate::certificate::{Certificate, OBJECTS, ROWS};
 use crate::error::Error;
 
+/// Records whose objects cannot be deleted before the object store itself is taken for failed; ours.
+const FAILURES_MAX: usize = 8;
+
 /// Which step is next for a record.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Next {
@@ -72,9 +75,11 @@ impl Covenant {
         now: UtcDateTime,
         works: &mut [Work],
     ) -> Result<(), Error> {
-        self.delete_objects(scope, now, works).await?;
+        // An object that cannot be deleted keeps its own record and no other.
+        let objects = self.delete_objects(scope, now, works).await;
         self.delete_rows(scope, caller, now, works).await?;
         self.delete_bytes(scope, now, works).await?;
+        objects?;
         if works.iter().any(|work| Next::of(work) == Next::Blocked) {
             return Err(Error::StillPresent);
         }
@@ -114,7 +119,8 @@ impl Covenant {
         Ok(ready)
     }
 
-    /// Deletes the objects of every record, and reads back that they are gone.
+    /// Deletes the objects of every record, and reads back that they are gone. One that cannot be
+    /// deleted does not keep the others, until so many cannot that the store itself must have failed.
     async fn delete_objects(
         &self,
         scope: &Scope<Maintain>,
@@ -123,7 +129,7 @@ impl Covenant {
     ) -> Result<(), Error> {
         let ready = self.ready(scope, now, works, Next::Objects).await?;
         let mut outcomes = Vec::new();
-        let mut failed = None;
+        let (mut failed, mut failures) = (None, 0_usize);
         let with_objects: BTreeSet<usize> = works
             .iter()
             .enumerate()
@@ -146,7 +152,8 @@ impl Covenant {
                 }
             }
             outcomes.push((at, outcome));
-            if failed.is_some() {
+            failures = failures.saturating_add(usize::from(outcome == StepOutcome::Failed));
+            if failures >= FAILURES_MAX {
                 break;
             }
         }

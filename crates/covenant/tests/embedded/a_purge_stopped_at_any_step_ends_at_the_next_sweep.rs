@@ -82,6 +82,18 @@ async fn when_the_flush_fails() -> Outcome {
     stage.clock.advance_to(deleted + FLOOR);
     let swept = stage.covenant.sweep().await?;
     assert_eq!((swept.failed, swept.purged), (1, 0), "{swept:?}");
+    let failures = stage.covenant.failures();
+    let [failed] = failures.as_slice() else {
+        return Err(format!("not one failure: {failures:?}").into());
+    };
+    assert_eq!(
+        (failed.kind.as_str(), failed.tenant),
+        ("bin", Some(tenant(1)))
+    );
+    assert!(
+        failed.why.starts_with("a store is not available: "),
+        "{failed:?}"
+    );
     assert!(
         stage.live_sightings(&salts)? > 0,
         "nothing was left to find"
@@ -200,4 +212,47 @@ async fn when_two_sweep_at_once() -> Outcome {
     let (one, two) = (one?, two?);
     assert_eq!((one.purged + two.purged, one.failed + two.failed), (1, 0));
     gone(&stage, &salts).await
+}
+
+/// An object that cannot be deleted is one record's trouble.
+#[tokio::test]
+async fn when_one_object_cannot_be_deleted_the_other_records_go() -> Outcome {
+    let stage = Stage::with(profile("prodb")?, Wraps::default()).await?;
+    let (covenant, me, who) = (&stage.covenant, tenant(1), admin(1));
+    covenant.create_tenant(me, admin_id(1)).await?;
+    let objects = covenant.layout().objects();
+    let mut salts = Vec::new();
+    let mut first = None;
+    for name in ["stuck", "free"] {
+        let id = item(name)?;
+        let written = covenant.put(&who, me, &id, &full(name)).await?;
+        salts = [written.body, written.sensitive, written.attachments].concat();
+        first = first.or(files(&objects)?.pop());
+        covenant.delete(&who, me, &id).await?;
+    }
+    // a folder where the object was, which no deletion of an object removes
+    let stuck = first.ok_or("the first record has an object")?;
+    std::fs::remove_file(&stuck)?;
+    std::fs::create_dir(&stuck)?;
+    std::fs::write(stuck.join("inside"), b"in the way")?;
+    let swept = stage.run_for(FLOOR).await?;
+    assert!(swept.failed > 0, "{swept:?}");
+    assert_eq!(stage.live_sightings(&salts)?, 0, "the other one is gone");
+    certified_pending(&stage).await?;
+    std::fs::remove_dir_all(&stuck)?;
+    let swept = stage.run_for(Duration::hours(5)).await?;
+    assert_eq!(swept.failed, 0, "{swept:?}");
+    assert_eq!(files(&objects)?.len(), 0);
+    let certificates = covenant.certificates(me).await?;
+    let done = |one: &covenant::Certificate| one.progress == Progress::Complete;
+    assert!(certificates.iter().all(done), "{certificates:?}");
+    Ok(())
+}
+
+/// No certificate says that all is done.
+async fn certified_pending(stage: &Stage) -> Outcome {
+    let certificates = stage.covenant.certificates(tenant(1)).await?;
+    let pending = |one: &covenant::Certificate| one.progress == Progress::Pending;
+    assert!(certificates.iter().any(pending), "{certificates:?}");
+    Ok(())
 }

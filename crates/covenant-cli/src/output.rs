@@ -59,6 +59,11 @@ impl Failure {
         }
     }
 
+    /// The same, in several lines.
+    pub(crate) const fn usage_lines(lines: Vec<String>) -> Self {
+        Self { code: USAGE, lines }
+    }
+
     /// A policy file is no policy document; one line a mistake.
     pub(crate) const fn invalid(lines: Vec<String>) -> Self {
         Self {

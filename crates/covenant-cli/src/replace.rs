@@ -3,15 +3,11 @@
 use std::ffi::OsString;
 use std::fs::{self, File};
 use std::io::{self, Write as _};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// Puts these bytes where the file is: written beside it, made durable, renamed.
 pub(crate) fn file(path: &Path, bytes: &[u8]) -> io::Result<()> {
-    let name = path.file_name().ok_or(io::ErrorKind::InvalidFilename)?;
-    let mut beside = OsString::from(".");
-    beside.push(name);
-    beside.push(".new");
-    let beside = path.with_file_name(beside);
+    let beside = beside(path)?;
     let written = write(&beside, bytes).and_then(|()| fs::rename(&beside, path));
     if let Err(error) = written {
         // the first error is the one to tell
@@ -22,6 +18,26 @@ pub(crate) fn file(path: &Path, bytes: &[u8]) -> io::Result<()> {
         .parent()
         .filter(|folder| !folder.as_os_str().is_empty());
     File::open(folder.unwrap_or(Path::new(".")))?.sync_all()
+}
+
+/// Whether a file can be put there: a folder that is not there or not writable, or a folder in its
+/// place, is told before anything else is done.
+pub(crate) fn possible(path: &Path) -> io::Result<()> {
+    if path.is_dir() {
+        return Err(io::ErrorKind::IsADirectory.into());
+    }
+    let beside = beside(path)?;
+    File::create(&beside)?;
+    fs::remove_file(beside)
+}
+
+/// The name of the file that is not finished.
+fn beside(path: &Path) -> io::Result<PathBuf> {
+    let name = path.file_name().ok_or(io::ErrorKind::InvalidFilename)?;
+    let mut beside = OsString::from(".");
+    beside.push(name);
+    beside.push(".new");
+    Ok(path.with_file_name(beside))
 }
 
 fn write(path: &Path, bytes: &[u8]) -> io::Result<()> {
@@ -54,7 +70,15 @@ mod tests {
         assert!(file(&path, b"new").is_err());
         assert_eq!(fs::read(path.join("kept"))?, b"kept");
         assert_eq!(fs::read_dir(folder.path())?.count(), 1);
-        assert!(file(&folder.path().join("absent/a.json"), b"new").is_err());
+        let absent = folder.path().join("absent/a.json");
+        assert!(file(&absent, b"new").is_err());
+        assert!(possible(&path).is_err() && possible(&absent).is_err());
+        possible(&folder.path().join("b.json"))?;
+        assert_eq!(
+            fs::read_dir(folder.path())?.count(),
+            1,
+            "asking leaves nothing"
+        );
         Ok(())
     }
 }

@@ -223,6 +223,10 @@ async fn what_is_held_stays_until_two_release_it() -> Outcome {
     let place = format!("hold place --matter case-17 --by {ALICE} --reason litigation {of}");
     let governance = format!("{place} --scope items:invoice:3,4 --mode governance");
     let placed = json(folder, &governance, 0)?;
+    assert_eq!(
+        (&placed["covers"], &placed["there"]),
+        (&2.into(), &25.into())
+    );
     let id = placed["hold"].as_str().ok_or("no hold")?;
     check(folder, &apply(&before), 4, "holds of tenant")?;
     assert_eq!(in_files(folder)?.len(), 25);
@@ -260,8 +264,12 @@ async fn what_is_held_stays_until_two_release_it() -> Outcome {
     let last = planned(folder)?;
     check(folder, &apply(&last), 0, "done         2")?;
     assert_eq!(in_files(folder)?, [21, 22, 23, 24, 25]);
-    // both at once
-    let placed = json(folder, &governance, 0)?;
+    // both at once; what it lists is gone by now, and it says so
+    let placed = json(folder, &governance, 1)?;
+    assert_eq!(
+        placed["not_there"],
+        serde_json::json!(["invoice 3", "invoice 4"])
+    );
     let id = placed["hold"].as_str().ok_or("no hold")?;
     check(
         folder,
@@ -295,6 +303,73 @@ async fn what_is_held_stays_until_two_release_it() -> Outcome {
         2,
         "subject:ID",
     )
+}
+
+/// A name that is written wrongly holds nothing, and nobody would know before the item is gone.
+// clause: P-47
+#[tokio::test]
+async fn a_hold_that_misses_what_it_means_says_so() -> Outcome {
+    let folder = tempfile::tempdir()?;
+    let folder = folder.path();
+    store(folder).await?;
+    init(folder)?;
+    let of = format!("--tenant {TENANT} {PLACE}");
+    let place = format!("hold place --matter case-17 --by {ALICE} --reason litigation {of}");
+    let governance = |scope: &str| format!("{place} --mode governance --scope {scope}");
+    check(folder, &governance("items:invoice:3,4"), 0, "2 of 25 items")?;
+    check(folder, &governance("class:invoice"), 0, "25 of 25 items")?;
+    check(folder, &governance("tenant"), 0, "25 of 25 items")?;
+    // whom an item is about the views do not say
+    check(folder, &governance("subject:7"), 0, "25 of 25 items")?;
+    check(
+        folder,
+        &governance("items:invoices:3,4"),
+        1,
+        "0 of 25 items",
+    )?;
+    check(
+        folder,
+        &governance("items:invoice:3,99"),
+        1,
+        "not there    invoice 99",
+    )?;
+    check(folder, &governance("class:invoices"), 1, "0 of 25 items")?;
+    let list = json(folder, &format!("hold list {of}"), 0)?;
+    assert_eq!(
+        list["holds"].as_array().map(Vec::len),
+        Some(7),
+        "they all stand"
+    );
+    let ended = format!("{place} --mode compliance --scope tenant --until 2020-01-01T00:00:00Z");
+    check(folder, &ended, 2, "--until has passed")?;
+    let id = list["holds"][0]["hold"].as_str().ok_or("no hold")?;
+    let twice = format!("hold release {id} {of} --by {ALICE} --by {ALICE}");
+    check(folder, &twice, 2, "two different principals")?;
+    let list = json(folder, &format!("hold list {of}"), 0)?;
+    assert_eq!(list["holds"][0]["state"], "holds", "nobody has asked");
+    Ok(())
+}
+
+/// Where the answer cannot be written nothing is deleted.
+#[tokio::test]
+async fn a_place_that_takes_no_file_is_refused_before_anything_goes() -> Outcome {
+    let folder = tempfile::tempdir()?;
+    let folder = folder.path();
+    store(folder).await?;
+    init(folder)?;
+    let hash = planned(folder)?;
+    let line = format!("{} --out", apply(&hash));
+    check(
+        folder,
+        &format!("{line} nowhere/parts.json"),
+        2,
+        "no such file",
+    )?;
+    check(folder, &format!("{line} ."), 2, "")?;
+    assert_eq!(in_files(folder)?.len(), 25);
+    check(folder, &format!("{line} parts.json"), 0, "done         20")?;
+    assert!(folder.join("parts.json").is_file());
+    Ok(())
 }
 
 #[tokio::test]
@@ -502,5 +577,10 @@ async fn what_cannot_be_asked_is_told_apart() -> Outcome {
     run(folder, "DROP VIEW retention_probe", Args::new()).await?;
     check(folder, &format!("{plan} {PLACE}"), 0, "19 of 25")?;
     run(folder, "DROP VIEW retention_event", Args::new()).await?;
-    check(folder, &format!("{plan} {PLACE}"), 2, "see retention_item")
+    check(
+        folder,
+        &format!("{plan} {PLACE}"),
+        2,
+        "by the views retention_item",
+    )
 }

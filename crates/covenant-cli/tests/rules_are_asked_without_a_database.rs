@@ -207,17 +207,33 @@ fn each_exit_code_has_its_cause() -> Outcome {
         0,
         "open",
     )?;
-    check(
-        "retention explain {} --rules rules.toml --at 2026-11-22T10:00:00Z",
-        2,
-        "lacks class",
-    )?;
+    let at_ten = "--rules rules.toml --at 2026-11-22T10:00:00Z";
+    let explain = |item: &str| format!("retention explain {item} {at_ten}");
+    // each mistake on a line of its own, counted from the beginning of the item
+    let lines = "covenant: the item:1:1: items lacks id\ncovenant: the item:1:1: ";
+    check(&explain("{}"), 2, lines)?;
+    check(&explain("{}"), 2, "lacks class")?;
+    check(&explain("42"), 2, "--items")?;
+    // an event that nobody knows is named
+    let events = r#""events":[{"name":"invoice.isued","at":"2020-01-01T00:00:00Z"}]"#;
+    let unknown = item.replace('}', &format!(",{events}}}"));
+    let says = "an event of the item is not known to the rules: invoice.isued";
+    check(&explain(&unknown), 1, says)?;
+    let list = format!(r#"{{"format":"covenant/items/v1","items":[{unknown}]}}"#);
+    fs::write(at("unknown.json"), list)?;
+    let simulate = "retention simulate --rules rules.toml --items unknown.json --from \
+                    2026-11-01T00:00:00Z --until 2027-01-01T00:00:00Z";
+    check(simulate, 1, "not judged: an event")?;
     let simulate = "retention simulate --rules rules.toml --items items.json --from";
-    check(
-        &format!("{simulate} 2026-11-01T00:00:00Z --until 2027-01-01T00:00:00Z"),
-        0,
-        "keep",
-    )?;
+    let autumn = format!("{simulate} 2026-11-01T00:00:00Z --until 2027-01-01T00:00:00Z");
+    // one of them nobody can judge
+    check(&autumn, 1, "not judged: the class")?;
+    let mut list: Value = serde_json::from_str(&fs::read_to_string(at("items.json"))?)?;
+    if let Some(items) = list["items"].as_array_mut() {
+        items.retain(|item| item["class"] == "invoice");
+    }
+    fs::write(at("invoices.json"), list.to_string())?;
+    check(&autumn.replace("items.json", "invoices.json"), 0, "keep")?;
     check(
         &format!("{simulate} 2028-11-01T00:00:00Z --until 2028-12-01T00:00:00Z"),
         1,

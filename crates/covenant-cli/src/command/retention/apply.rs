@@ -86,6 +86,10 @@ impl Apply {
     }
 
     async fn answer(self) -> Result<Report, Failure> {
+        if let Some(out) = &self.out {
+            // before the first effect, and not after the last
+            replace::possible(out).map_err(|error| input::refused(out, &error))?;
+        }
         let plan = self.approved()?;
         let tenant = one_tenant(&plan)?;
         let set = Arc::new(sound(&self.rules)?);
@@ -130,7 +134,12 @@ impl Apply {
         if let Some(out) = &self.out {
             let text = format!("{:#}\n", report.json);
             let written = replace::file(out, text.as_bytes());
-            written.map_err(|error| input::refused(out, &error))?;
+            written.map_err(|error| {
+                Failure::usage(format!(
+                    "{}: {error}: the plan was carried out, and the same command writes it",
+                    out.display()
+                ))
+            })?;
         }
         Ok(report)
     }

@@ -5,13 +5,13 @@ use std::path::PathBuf;
 use covenant_core::{ItemId, TenantId};
 use retention_policy::{
     Effect, HoldMode, HoldReason, HoldView, Item, Items, KeepUntil, Matter, Moment, Reason,
-    Retention as _, Verdict, what_if,
+    Retention as _, RuleSet, Unclassified, Verdict, what_if,
 };
 use serde_json::json;
 use time::UtcDateTime;
 
 use super::check::parsed;
-use super::rules::{items, sound, told};
+use super::rules::{items, sound};
 use super::store::{Needs, StorePlace};
 use super::{instant, shown};
 use crate::command::key_place::waited;
@@ -67,15 +67,18 @@ impl Explain {
             if !found.is_empty() {
                 text.gap();
             }
-            tell(&mut text, item, &verdict);
+            let unjudged = unjudged(&set, item, &verdict);
+            tell(&mut text, item, &verdict, unjudged.as_deref());
             if verdict.alarms() {
                 code = FALSE;
             }
             found.push(json!({
+                "id": String::from_utf8_lossy(item.id.as_bytes()),
                 "class": item.class,
                 "store": item.store,
                 "tenant": item.tenant.to_string(),
                 "verdict": parsed(&verdict.to_json()),
+                "unjudged": unjudged,
             }));
         }
         if found.is_empty() {
@@ -107,10 +110,13 @@ impl Explain {
             (Some(path), _) => (items(path)?, Some(id()?)),
             (None, Some(seen)) => (seen.items.clone(), Some(id()?)),
             (None, None) => {
-                let format = retention_policy::ITEMS_FORMAT;
-                let text = format!("{{\"format\":\"{format}\",\"items\":[{}\n]}}", self.item);
-                let list = Items::from_json(&text).map_err(|errors| told("the item", &errors))?;
-                (list, None)
+                if !self.item.trim_start().starts_with('{') {
+                    return Err(Failure::usage(
+                        "the item is an id: name the list it is in by --items, or the store by \
+                         --store and --tenant, or give the item itself in JSON",
+                    ));
+                }
+                (of_json(&self.item)?, None)
             }
         };
         let holds = match (seen, &self.hold) {
@@ -126,8 +132,47 @@ impl Explain {
     }
 }
 
-fn tell(text: &mut Table, item: &Item<'_>, verdict: &Verdict) {
-    text.row("item", &format!("{} in {}", item.class, item.store));
+/// The item that a text in JSON is.
+fn of_json(item: &str) -> Result<Items, Failure> {
+    let before = format!(
+        "{{\"format\":\"{}\",\"items\":[",
+        retention_policy::ITEMS_FORMAT
+    );
+    let text = format!("{before}{item}\n]}}");
+    let indent = u32::try_from(before.len()).unwrap_or(0);
+    Items::from_json(&text).map_err(|errors| {
+        let lines = errors.as_slice().iter().map(|error| {
+            let column = match error.line {
+                1 => error.column.saturating_sub(indent).max(1),
+                _ => error.column,
+            };
+            format!("the item:{}:{column}: {}", error.line, error.kind)
+        });
+        Failure::usage_lines(lines.collect())
+    })
+}
+
+/// Why the rules say nothing of the item, and what it is that they do not know.
+fn unjudged(set: &RuleSet, item: &Item<'_>, verdict: &Verdict) -> Option<String> {
+    let why = verdict.because.unclassified()?;
+    let unknown = match why {
+        Unclassified::Class => vec![item.class],
+        Unclassified::Store => vec![item.store],
+        Unclassified::Trigger => {
+            let names = item.events.iter().map(|event| event.name);
+            let mut names: Vec<&str> = names.filter(|name| !set.knows_event(name)).collect();
+            names.sort_unstable();
+            names.dedup();
+            names
+        }
+        _ => Vec::new(),
+    };
+    Some(format!("{why}: {}", unknown.join(", ")))
+}
+
+fn tell(text: &mut Table, item: &Item<'_>, verdict: &Verdict, unjudged: Option<&str>) {
+    let id = String::from_utf8_lossy(item.id.as_bytes());
+    text.row("item", &format!("{} {id} in {}", item.class, item.store));
     text.row("tenant", &item.tenant.to_string());
     text.row("state", verdict.state.name());
     let kept = match verdict.keep_until {
@@ -139,8 +184,7 @@ fn tell(text: &mut Table, item: &Item<'_>, verdict: &Verdict) {
     let gone = verdict.gone_by.map_or_else(|| "never".to_owned(), shown);
     text.row("gone by", &gone);
     text.rows("next change", verdict.next_change.map(shown));
-    let unclassified = verdict.because.unclassified();
-    text.rows("unjudged", unclassified.map(|why| why.to_string()));
+    text.rows("unjudged", unjudged.map(str::to_owned));
     text.rows("held by", verdict.because.holds().iter().map(hold));
     let suspended = verdict
         .suspended

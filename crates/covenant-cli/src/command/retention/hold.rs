@@ -1,5 +1,6 @@
 //! `covenant retention hold`: what must not be disposed of, whatever the rules say. Placing a hold
-//! exits with 1 when it came too late for something: the hold stands, and says for what.
+//! exits with 1 when it came too late for something, lists what is not there, or covers nothing that is:
+//! the hold stands, and says so.
 
 use std::collections::BTreeSet;
 use std::str::FromStr;
@@ -12,9 +13,9 @@ use retention_policy::{
 use serde_json::{Value, json};
 use time::UtcDateTime;
 
-use super::store::{Needs, StorePlace, held, staff};
+use super::store::{Needs, Opened, StorePlace, held, staff};
 use super::{instant, shown};
-use crate::command::key_place::waited;
+use crate::command::key_place::{chain, waited};
 use crate::output::{FALSE, Failure, GOOD, Report, Table};
 
 #[derive(Debug, clap::Subcommand)]
@@ -149,6 +150,11 @@ impl Place {
         };
         let tenant = self.of.tenant;
         let opened = self.of.place.current(Needs::Ledger, tenant).await?;
+        if mode.ends().is_some_and(|until| until <= opened.clock.now()) {
+            return Err(Failure::usage(
+                "--until has passed: the hold would hold nothing",
+            ));
+        }
         let id = HoldId::mint(&*opened.clock, &*opened.random);
         let hold = Placing {
             id: id.map_err(|error| Failure::unreachable(error.to_string()))?,
@@ -169,10 +175,11 @@ impl Place {
         let placed = holds.place(&hold, staff(self.by)).await;
         let placed = placed.map_err(|error| held(&error))?;
         opened.catch_up(tenant).await?;
+        let reach = Reach::of(&opened, &hold).await;
         let mut text = Table::default();
         text.row("hold", &hold.id.to_string());
         text.row("generation", &placed.generation.to_string());
-        let name = |id: &ItemId| String::from_utf8_lossy(id.as_bytes()).into_owned();
+        reach.tell(&mut text);
         let beyond = placed.beyond.iter();
         text.rows(
             "too late",
@@ -186,18 +193,95 @@ impl Place {
             })
         });
         let beyond: Vec<Value> = beyond.collect();
-        let code = if beyond.is_empty() { GOOD } else { FALSE };
+        let code = if beyond.is_empty() && reach.is_sound(&hold.scope) {
+            GOOD
+        } else {
+            FALSE
+        };
         Ok(Report {
             code,
             text,
             json: json!({
                 "hold": hold.id.to_string(),
                 "generation": placed.generation,
+                "covers": reach.seen.as_ref().ok().map(|seen| seen.covered),
+                "there": reach.seen.as_ref().ok().map(|seen| seen.there),
+                "not_there": reach.missing(),
                 "too_late": beyond,
                 "exit": code,
             }),
         })
     }
+}
+
+/// What a hold covers of what is there now: one that covers nothing may be meant for something else.
+struct Reach {
+    /// Why it is not known, where the views do not say it.
+    seen: Result<Covered, String>,
+}
+
+struct Covered {
+    covered: usize,
+    there: usize,
+    /// Items that the hold lists and that are not there.
+    missing: Vec<String>,
+}
+
+impl Reach {
+    async fn of(opened: &Opened, hold: &Placing) -> Self {
+        let seen = match opened.rows.seen(hold.tenant).await {
+            Ok(seen) => seen.items,
+            Err(error) => {
+                return Self {
+                    seen: Err(chain(&error)),
+                };
+            }
+        };
+        let occurrences = seen.occurrences();
+        let views = seen.views(&occurrences);
+        let covered = views.iter().filter(|item| hold.covers(item));
+        let mut missing = Vec::new();
+        if let HoldScope::Items { class, ids } = &hold.scope {
+            let there = views.iter().filter(|item| item.class == class.as_str());
+            let there: BTreeSet<&ItemId> = there.map(|item| &item.id).collect();
+            let listed = ids.ids().iter().filter(|id| !there.contains(*id));
+            missing.extend(listed.map(|id| format!("{class} {}", name(id))));
+        }
+        Self {
+            seen: Ok(Covered {
+                covered: covered.count(),
+                there: views.len(),
+                missing,
+            }),
+        }
+    }
+
+    /// Whether it covers what it says: all of a list, something of a class or person. A tenant may be
+    /// held before it has anything.
+    fn is_sound(&self, scope: &HoldScope) -> bool {
+        let tenant = matches!(scope, HoldScope::Tenant);
+        let seen = self.seen.as_ref();
+        seen.is_ok_and(|seen| seen.missing.is_empty() && (tenant || seen.covered > 0))
+    }
+
+    fn missing(&self) -> &[String] {
+        self.seen.as_ref().map_or(&[], |seen| &seen.missing)
+    }
+
+    fn tell(&self, text: &mut Table) {
+        match &self.seen {
+            Ok(seen) => {
+                let Covered { covered, there, .. } = seen;
+                text.row("covers", &format!("{covered} of {there} items"));
+            }
+            Err(why) => text.row("covers", &format!("not known: {why}")),
+        }
+        text.rows("not there", self.missing().iter().cloned());
+    }
+}
+
+fn name(id: &ItemId) -> String {
+    String::from_utf8_lossy(id.as_bytes()).into_owned()
 }
 
 async fn extend(
@@ -223,6 +307,13 @@ async fn extend(
 async fn release(of: &Of, id: HoldId, by: &[PrincipalId]) -> Result<Report, Failure> {
     if by.len() > 2 {
         return Err(Failure::usage("two principals release a hold, not more"));
+    }
+    if let [one, other] = by
+        && one == other
+    {
+        return Err(Failure::usage(
+            "two different principals release a hold: --by names one twice",
+        ));
     }
     let opened = of.place.current(Needs::Ledger, of.tenant).await?;
     let holds = opened.holds().await?;

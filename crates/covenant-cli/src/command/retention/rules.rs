@@ -4,9 +4,7 @@ use std::path::Path;
 
 use covenant::DocumentRules;
 use policy_document::{DOCUMENT_LEN_BYTES_MAX, Document};
-use retention_policy::{
-    FileErrorKind, FileErrors, ITEMS_LEN_BYTES_MAX, Items, RuleError, RuleSet, RulesFile,
-};
+use retention_policy::{FileErrorKind, ITEMS_LEN_BYTES_MAX, Items, RuleError, RuleSet, RulesFile};
 
 use crate::input;
 use crate::output::Failure;
@@ -27,7 +25,7 @@ pub(super) fn load(path: &Path) -> Result<Loaded, Failure> {
     if is_policy(&text) {
         let document = Document::parse(&text).map_err(|errors| {
             let lines = errors.iter().map(|error| place(error.to_string()));
-            Failure::usage(lines.collect::<Vec<_>>().join("\n"))
+            Failure::usage_lines(lines.collect())
         })?;
         return Ok(match RuleSet::load(DocumentRules::of(&document).file) {
             Ok(set) => Loaded::Sound(Box::new(set)),
@@ -54,7 +52,7 @@ pub(super) fn load(path: &Path) -> Result<Loaded, Failure> {
             {
                 Ok(Loaded::Unsound(lines().collect()))
             } else {
-                Err(Failure::usage(lines().collect::<Vec<_>>().join("\n")))
+                Err(Failure::usage_lines(lines().collect()))
             }
         })
 }
@@ -63,7 +61,7 @@ pub(super) fn load(path: &Path) -> Result<Loaded, Failure> {
 pub(super) fn sound(path: &Path) -> Result<RuleSet, Failure> {
     match load(path)? {
         Loaded::Sound(set) => Ok(*set),
-        Loaded::Unsound(lines) => Err(Failure::usage(lines.join("\n"))),
+        Loaded::Unsound(lines) => Err(Failure::usage_lines(lines)),
     }
 }
 
@@ -88,14 +86,9 @@ fn is_finding(kind: &FileErrorKind) -> bool {
 /// Reads a list of items.
 pub(super) fn items(path: &Path) -> Result<Items, Failure> {
     let text = input::text(path, ITEMS_LEN_BYTES_MAX)?;
-    Items::from_json(&text).map_err(|errors| told(&path.display().to_string(), &errors))
-}
-
-/// Mistakes in a text that was given under this name.
-pub(super) fn told(name: &str, errors: &FileErrors) -> Failure {
-    let lines = errors
-        .as_slice()
-        .iter()
-        .map(|error| format!("{name}:{error}"));
-    Failure::usage(lines.collect::<Vec<_>>().join("\n"))
+    Items::from_json(&text).map_err(|errors| {
+        let lines = errors.as_slice().iter();
+        let lines = lines.map(|error| format!("{}:{error}", path.display()));
+        Failure::usage_lines(lines.collect())
+    })
 }

@@ -4,9 +4,7 @@
 use std::path::PathBuf;
 
 use covenant_core::Zone;
-use retention_policy::{
-    CHANGES_MAX, Change, Count, HoldView, Matter, Span, State, per_day, what_if,
-};
+use retention_policy::{CHANGES_MAX, Change, Count, HoldView, Matter, Span, per_day, what_if};
 use serde_json::json;
 use time::UtcDateTime;
 
@@ -55,7 +53,7 @@ impl Simulate {
             if *seen == Seen::Gone {
                 continue;
             }
-            if matches!(change.verdict.state, State::Overdue | State::Conflict) {
+            if change.verdict.alarms() {
                 code = FALSE;
             }
             if change.verdict.disposes() {
@@ -82,7 +80,11 @@ impl Simulate {
             } else {
                 ""
             };
-            let what = format!("{} {id} in {}: {state}{goes}", item.class, item.store);
+            let unjudged = change.verdict.because.unclassified();
+            let unjudged = unjudged.map(|why| why.to_string());
+            let why = unjudged.as_ref();
+            let why = why.map_or_else(String::new, |why| format!(", not judged: {why}"));
+            let what = format!("{} {id} in {}: {state}{goes}{why}", item.class, item.store);
             text.line(&format!("{} {what}", shown(change.at)));
             timeline.push(json!({
                 "at": shown(change.at),
@@ -93,6 +95,7 @@ impl Simulate {
                 "state": state,
                 "goes": change.verdict.disposes(),
                 "gone_by": change.verdict.gone_by.map(shown),
+                "unjudged": unjudged,
             }));
         }
         let zone = set.reading().zones().first().cloned().unwrap_or(Zone::UTC);

@@ -11,7 +11,7 @@ use retention_policy::rows::{CatchUpError, CaughtUp, Rows, RowsError, Seen, catc
 use retention_policy::{HoldError, LedgerError};
 use sql_store::SqliteProfile;
 
-use crate::command::key_place::{Begin, DatabasePlace, chain, database};
+use crate::command::key_place::{Begin, DatabasePlace, chain, database, postgres, sqlite_file};
 use crate::output::Failure;
 
 /// Where rows are.
@@ -97,6 +97,16 @@ impl StorePlace {
         }
         let mut opened = self.open_rows().await?;
         if let Some(place) = ledger {
+            if begin == Begin::Open && postgres(&place)?.is_none() {
+                let file = sqlite_file(&place)?;
+                if !file.exists() {
+                    return Err(Failure::unreachable(format!(
+                        "{} does not exist: `covenant retention init` makes a ledger; one that was \
+                         lost must be put back",
+                        file.display()
+                    )));
+                }
+            }
             let db = database(place, begin, &opened.clock, &opened.random).await?;
             let ledger = SqlLedger::open(db).await.map_err(|error| behind(&error))?;
             opened.ledger = Some(ledger);

@@ -122,6 +122,14 @@ impl HoldMode {
 }
 
 impl ItemList {
+    /// These items.
+    ///
+    /// # Errors
+    /// [`ItemListError`] for none, or more than [`HOLD_ITEMS_MAX`].
+    pub fn of(ids: impl IntoIterator<Item = ItemId>) -> Result<Self, ItemListError> {
+        Self::try_from(BTreeSet::from_iter(ids))
+    }
+
     /// The items.
     #[must_use]
     pub const fn ids(&self) -> &BTreeSet<ItemId> {

@@ -88,6 +88,7 @@ pub mod testing;
 mod timeline;
 mod trigger;
 mod verdict;
+mod words;
 
 #[cfg(feature = "serde")]
 pub use answer::{CHANGES_MAX, REQUEST_LEN_BYTES_MAX, answer, what_if};
@@ -105,7 +106,8 @@ pub use gate::{
 };
 pub use hold::{
     DisposalTarget, HOLD_ITEMS_MAX, Hold, HoldAct, HoldError, HoldGuard, HoldMode, HoldRecord,
-    HoldRefused, HoldScope, HoldView, Holds, ItemList, Later, MemoryHolds, Passed, Placed, Release,
+    HoldRefused, HoldScope, HoldView, Holds, ItemList, ItemListError, Later, MemoryHolds, Passed,
+    Placed, Release,
 };
 pub use item::{Item, Moment, STORE_MAIN};
 #[cfg(feature = "serde")]

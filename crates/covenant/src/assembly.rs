@@ -355,7 +355,7 @@ impl Covenant {
         let objects: Arc<dyn ObjectStore> =
             Arc::new(stores::objects(&layout.objects(), durability)?);
         let objects = wrapped(wraps.objects, objects);
-        bucket::admitted(&objects, &*random).await?;
+        bucket::admitted(&objects, &*random, wraps.scratch).await?;
         let pace = Arc::new(Pace::default());
         let flush = Timed {
             sound: wrapped(wraps.flush, Arc::new(SqliteFlush::new(durability))),

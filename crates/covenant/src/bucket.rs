@@ -11,6 +11,7 @@ use retention_policy::apply::FlushError;
 use retention_policy::physical::bucket::{Scratch, Sealing, admit, probe};
 
 use crate::error::StartError;
+use crate::joints::{Wrap, wrapped};
 
 /// The folder of the probe, apart from every region.
 const FOLDER: &str = "covenant-probe";
@@ -30,6 +31,7 @@ struct Object {
 pub(crate) async fn admitted(
     store: &Arc<dyn ObjectStore>,
     random: &dyn Random,
+    wrap: Option<Wrap<dyn Scratch>>,
 ) -> Result<(), StartError> {
     let unready = |error| StartError::store("objects", error);
     let mut name = [0; 16];
@@ -41,7 +43,8 @@ pub(crate) async fn admitted(
         store: Arc::clone(store),
         path: Path::from_iter([FOLDER, name.as_str()]),
     };
-    let keeps = probe(&object).await.map_err(unready)?;
+    let scratch = wrapped(wrap, Arc::new(object) as Arc<dyn Scratch>);
+    let keeps = probe(scratch.as_ref()).await.map_err(unready)?;
     Ok(admit(keeps, Sealing::NotEvery)?)
 }
 

@@ -12,6 +12,7 @@ use crypto_envelope::store::KeyStore;
 use object_store::ObjectStore;
 use retention_policy::Retention;
 use retention_policy::apply::Flush;
+use retention_policy::physical::bucket::Scratch;
 use tenant_isolation::{Registry, TenantStore};
 
 use crate::files::PublicFiles;
@@ -60,6 +61,8 @@ pub struct Wraps {
     pub holds: Option<Wrap<dyn HoldTables>>,
     /// Attached files.
     pub objects: Option<Wrap<dyn ObjectStore>>,
+    /// The object of theirs by which a start asks what their store keeps of what was deleted.
+    pub scratch: Option<Wrap<dyn Scratch>>,
     /// How attached files are public, and stop being so.
     pub files: Option<Wrap<dyn PublicFiles>>,
     /// Roots of vaults.

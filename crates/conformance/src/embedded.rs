@@ -104,7 +104,7 @@ impl SubjectFactory for EmbeddedOneWayOpen {
         if sabotage == Sabotage::ObjectStillPublic {
             Can::Built
         } else {
-            Can::NotBuilt
+            Can::Unsupported
         }
     }
 

@@ -57,6 +57,7 @@ sabotages! {
     DeleteDropped = "delete-dropped",
     TenantWeakens = "tenant-weakens",
     ObjectStillPublic = "object-still-public",
+    BucketUnasked = "bucket-unasked",
     // holds, restore
     HoldIgnored = "hold-ignored",
     HoldLostOnRestore = "hold-lost-on-restore",

@@ -146,6 +146,7 @@ pub const SABOTAGES: &[&str] = &[
     "bin-lost",
     "bin-visible",
     "breakglass-silent",
+    "bucket-unasked",
     "canary-logged",
     "change-unlogged",
     "chunk-key-kept",

@@ -39,4 +39,6 @@ pub enum Lacking {
     },
     /// Nothing; but in the deployment lies a store that they do not know.
     Unknown,
+    /// Nothing; but its store of attachments has every version of what was overwritten or deleted.
+    Removal,
 }

@@ -29,6 +29,10 @@ impl Embedded {
         let folder = tempfile::tempdir().map_err(Refusal::failed)?;
         let stores = folder.path().join("stores");
         let settings = || {
+            let mut wraps = wraps::of(self.sabotage, &stores, &(self.clock.clone() as _));
+            if *lacking == Lacking::Removal {
+                wraps::add_versions(&mut wraps);
+            }
             Ok::<_, Refusal>(Settings {
                 folder: stores.clone(),
                 profile: profile.clone(),
@@ -37,7 +41,7 @@ impl Embedded {
                 durability: Durability::Off,
                 sites: Vec::new(),
                 host: HOST.parse().map_err(Refusal::failed)?,
-                wraps: wraps::of(self.sabotage, &stores, &(self.clock.clone() as _)),
+                wraps,
             })
         };
         drop(Covenant::create(settings()?).await.map_err(refused)?);
@@ -56,7 +60,7 @@ impl Embedded {
             Ok::<_, Refusal>(found.ruled_as.clone())
         };
         match lacking {
-            Lacking::Nothing | Lacking::Unknown => {}
+            Lacking::Nothing | Lacking::Unknown | Lacking::Removal => {}
             Lacking::Store(store) => cut_store(file, &named(store)?),
             Lacking::Class { store, class } => {
                 let id = named(store)?;
@@ -136,10 +140,11 @@ fn store_seen(store: &RuledStore) -> StoreSeen {
     }
 }
 
-/// A deployment that does not start because of its rules is refused; any other reason is a failure.
+/// A deployment that does not start because of its rules, or of what its stores keep, is refused; any
+/// other reason is a failure.
 fn refused(error: StartError) -> Refusal {
     match error {
-        StartError::Unruled { .. } | StartError::UnknownStore(_) => {
+        StartError::Unruled { .. } | StartError::UnknownStore(_) | StartError::Bucket(_) => {
             Refusal::denied(error.to_string())
         }
         other => Refusal::failed(other),

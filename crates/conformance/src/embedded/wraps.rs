@@ -3,6 +3,7 @@
 
 mod access;
 mod backups;
+mod bucket;
 mod depot;
 mod files;
 mod keys;
@@ -55,6 +56,7 @@ pub(super) const BUILT: &[Sabotage] = &[
     Sabotage::BinVisible,
     Sabotage::BinLost,
     Sabotage::ObjectStillPublic,
+    Sabotage::BucketUnasked,
     Sabotage::DeletedReadableInCache,
     Sabotage::FailedCountedAsDone,
     Sabotage::BackupPlaintext,
@@ -116,6 +118,9 @@ pub(super) fn of(sabotage: Option<Sabotage>, folder: &Path, clock: &Arc<dyn Cloc
         }
         Sabotage::ObjectStillPublic => {
             wraps.files = Some(Box::new(|sound| Arc::new(files::Unremoved(sound))));
+        }
+        Sabotage::BucketUnasked => {
+            wraps.scratch = Some(Box::new(|sound| Arc::new(bucket::Unasked(sound))));
         }
         Sabotage::NoVacuum => {
             wraps.flush = Some(Box::new(|_sound| Arc::new(NoVacuum)));
@@ -248,6 +253,18 @@ pub(super) fn add_switches(wraps: &mut Wraps, switches: &Switches) {
             None => sound,
         };
         Arc::new(Switched { cadence, promised })
+    }));
+}
+
+/// A deployment whose store of attached files keeps every version of what was deleted.
+pub(super) fn add_versions(wraps: &mut Wraps) {
+    let inner = wraps.scratch.take();
+    wraps.scratch = Some(Box::new(move |sound| {
+        let versioned = Arc::new(bucket::Versioned::new(sound));
+        match inner {
+            Some(wrap) => wrap(versioned),
+            None => versioned,
+        }
     }));
 }
 

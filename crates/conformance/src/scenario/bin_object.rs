@@ -4,6 +4,7 @@
 use covenant_core::{Action, BoxFuture, Event, ItemId};
 use time::Duration;
 
+use super::ruled::keeps_no_versions;
 use super::steps::{
     Put, Reach, TENANT, around_midnight, events_on, put, reach, tenant_alone, ways,
 };
@@ -60,8 +61,9 @@ pub(super) const GONE_EVERY_WAY: Scenario = Scenario {
         ActKind::BackUp,
         ActKind::RestoreInPlace,
         ActKind::SetCadence,
+        ActKind::StartAnother,
     ],
-    kills: &[Sabotage::ObjectStillPublic],
+    kills: &[Sabotage::ObjectStillPublic, Sabotage::BucketUnasked],
     run: gone_every_way,
 };
 
@@ -102,6 +104,7 @@ fn unreachable<'s>(stage: &'s mut Stage<'_>) -> BoxFuture<'s, Result<(), Stop>> 
 
 fn gone_every_way<'s>(stage: &'s mut Stage<'_>) -> BoxFuture<'s, Result<(), Stop>> {
     Box::pin(async move {
+        keeps_no_versions(stage).await?;
         tenant_alone(stage, TENANT).await?;
         let gone = put(stage, TENANT, Record(1)).await?;
         let kept = put(stage, TENANT, Record(2)).await?;

@@ -4,6 +4,7 @@ use covenant_core::{Action, BoxFuture};
 use time::Duration;
 
 use super::bin::nothing_left;
+use super::ruled::keeps_no_versions;
 use super::steps::{
     TENANT, listed, put, read_by, second_after, tenant_alone, unreadable, ways, word,
 };
@@ -49,13 +50,19 @@ pub(super) const BYTES_ABSENT: Scenario = Scenario {
         ActKind::SetCadence,
         ActKind::BackUp,
         ActKind::RestoreSnapshot,
+        ActKind::StartAnother,
     ],
-    kills: &[Sabotage::StoreSkipped, Sabotage::PurgeLate],
+    kills: &[
+        Sabotage::StoreSkipped,
+        Sabotage::PurgeLate,
+        Sabotage::BucketUnasked,
+    ],
     run: bytes_absent,
 };
 
 fn bytes_absent<'s>(stage: &'s mut Stage<'_>) -> BoxFuture<'s, Result<(), Stop>> {
     Box::pin(async move {
+        keeps_no_versions(stage).await?;
         tenant_alone(stage, TENANT).await?;
         tenant_alone(stage, NEIGHBOUR).await?;
         let live = put(stage, TENANT, Record(1)).await?;

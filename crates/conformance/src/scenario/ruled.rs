@@ -61,8 +61,7 @@ fn every_store_ruled<'s>(stage: &'s mut Stage<'_>) -> BoxFuture<'s, Result<(), S
             let classes = u64::try_from(store.classes.len()).unwrap_or(u64::MAX);
             stage.premise_some(format!("classes in {name}"), classes)?;
         }
-        let whole = starts(stage, Lacking::Nothing).await?;
-        stage.premise("a deployment with all rules", "starts", whole)?;
+        whole_starts(stage).await?;
         for lacking in stores.iter().flat_map(lacking) {
             let what = format!("a deployment whose rules lack {lacking:?}");
             let seen = starts(stage, lacking).await?;
@@ -92,6 +91,20 @@ fn lacking(store: &StoreSeen) -> Vec<Lacking> {
         });
     }
     all
+}
+
+async fn whole_starts(stage: &mut Stage<'_>) -> Result<(), Stop> {
+    let whole = starts(stage, Lacking::Nothing).await?;
+    stage.premise("a deployment that lacks nothing", "starts", whole)
+}
+
+/// Checks that no deployment starts whose store of attachments keeps what is deleted: of that no search
+/// of this one could find anything.
+pub(super) async fn keeps_no_versions(stage: &mut Stage<'_>) -> Result<(), Stop> {
+    whole_starts(stage).await?;
+    let seen = starts(stage, Lacking::Removal).await?;
+    let what = "a deployment whose store of attachments keeps every version";
+    stage.check(what, "does not start", seen)
 }
 
 async fn starts(stage: &mut Stage<'_>, lacking: Lacking) -> Result<&'static str, Stop> {

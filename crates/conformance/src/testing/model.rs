@@ -75,6 +75,7 @@ const BUILT: &[Sabotage] = &[
     Sabotage::BinVisible,
     Sabotage::BinLost,
     Sabotage::ObjectStillPublic,
+    Sabotage::BucketUnasked,
     Sabotage::DeletedReadableInCache,
     Sabotage::FailedCountedAsDone,
     Sabotage::BackupPlaintext,
@@ -149,7 +150,7 @@ impl SubjectFactory for ModelOneWayOpen {
         if sabotage == Sabotage::ObjectStillPublic {
             Can::Built
         } else {
-            Can::NotBuilt
+            Can::Unsupported
         }
     }
 

@@ -35,6 +35,7 @@ impl Model {
         let knows = |name: &str| known.iter().any(|store| store.name == name);
         match lacking {
             Lacking::Nothing => Ok(Seen::Done),
+            Lacking::Removal if self.is(Sabotage::BucketUnasked) => Ok(Seen::Done),
             Lacking::Store(store) | Lacking::Class { store, .. } | Lacking::Rules { store, .. }
                 if !knows(store) =>
             {

@@ -4,7 +4,7 @@
 use std::collections::BTreeSet;
 use std::sync::{Mutex, PoisonError};
 
-use covenant_core::{Period, PeriodError, Reading, Window, Zone};
+use covenant_core::{Action, Period, PeriodError, Reading, Window, Zone};
 use time::{Duration, UtcDateTime};
 
 /// The limits of one promise about time.
@@ -29,6 +29,10 @@ pub struct Figures {
     pub count: Option<u64>,
     /// The words of a closed list.
     pub tokens: BTreeSet<String>,
+    /// Shares of a whole, as parts of so many, of all clauses of the document that bind the scenario.
+    pub shares: BTreeSet<(u64, u64)>,
+    /// The event from which the clause declares that its limits count; `None` where the page says it.
+    pub start: Option<Action>,
     /// A period that the clause declares beside its bound, with its name; `None` where the scenario
     /// reads none.
     pub declared: Option<(&'static str, Period)>,
@@ -54,6 +58,8 @@ pub enum Read {
     Nights,
     /// The count.
     Count,
+    /// A share of a whole.
+    Share,
     /// One word of a list.
     Word(String),
     /// A declared figure, by its name.
@@ -190,6 +196,27 @@ impl Brief {
         Ok(count)
     }
 
+    /// How many of so many the shares ask for at least; all of them where there is no share.
+    #[must_use]
+    pub fn least_of(&self, whole: u64) -> u64 {
+        let of = |(parts, of): &(u64, u64)| {
+            let least = u128::from(whole) * u128::from(*parts);
+            let least = least.div_ceil(u128::from(*of).max(1));
+            u64::try_from(least).unwrap_or(u64::MAX)
+        };
+        let shares = self.figures.shares.iter();
+        self.note(shares.clone().map(|_| Read::Share));
+        shares.map(of).max().unwrap_or(whole)
+    }
+
+    /// The event from which the limits count, where the clause declares one; else this one.
+    #[must_use]
+    pub fn start_or(&self, stated: Action) -> Action {
+        let declared = self.figures.start;
+        self.note(declared.map(|_| Read::Declared("from".to_owned())));
+        declared.unwrap_or(stated)
+    }
+
     /// Key bits that the words demand: the number after `aes-`.
     #[must_use]
     pub fn key_bits(&self) -> Option<u16> {
@@ -250,4 +277,52 @@ impl Brief {
 fn whole_days(period: Period) -> Option<u32> {
     let other = period.month_part() > 0 || period.sec_part() > 0;
     (!other).then(|| period.day_part())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn brief(shares: &[(u64, u64)], start: Option<Action>) -> Brief {
+        Brief::new(Figures {
+            limits: None,
+            count: None,
+            tokens: BTreeSet::new(),
+            shares: shares.iter().copied().collect(),
+            start,
+            declared: None,
+            reading: Reading::default(),
+            zone: Zone::UTC,
+        })
+    }
+
+    #[test]
+    fn a_share_asks_for_as_many_as_make_it_up_and_none_for_all() {
+        for (shares, whole, least) in [
+            (&[(100, 100)][..], 7, 7),
+            (&[(9, 10)], 10, 9),
+            (&[(9, 10)], 11, 10),
+            (&[(9, 10), (1, 2)], 10, 9),
+            (&[(1, 0)], 3, 3),
+            (&[(u64::MAX, 1)], u64::MAX, u64::MAX),
+        ] {
+            let brief = brief(shares, None);
+            assert_eq!(brief.least_of(whole), least, "{shares:?} of {whole}");
+            assert_eq!(brief.read(), [Read::Share].into(), "{shares:?}");
+        }
+        let none = brief(&[], None);
+        assert_eq!(none.least_of(5), 5);
+        assert_eq!(none.read(), BTreeSet::new());
+    }
+
+    #[test]
+    fn a_declared_start_is_read_and_a_stated_one_is_not() {
+        let (stated, other) = (Action::RecordPurged, Action::RecordDeleted);
+        let declared = brief(&[], Some(other));
+        assert_eq!(declared.start_or(stated), other);
+        assert_eq!(declared.read(), [Read::Declared("from".to_owned())].into());
+        let none = brief(&[], None);
+        assert_eq!(none.start_or(stated), stated);
+        assert_eq!(none.read(), BTreeSet::new());
+    }
 }

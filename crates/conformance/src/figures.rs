@@ -38,6 +38,9 @@ pub(crate) fn unread(clause: &Clause, read: &BTreeSet<Read>) -> Vec<String> {
         Some(Figure::Text(word)) => {
             unread.extend(list("text", &BTreeSet::from([word.clone()]), read));
         }
+        Some(share @ Figure::Ratio { over: false, .. }) => {
+            figure("ratio", Some(share.to_string()), Read::Share);
+        }
         Some(other) => unread.push(format!("ratio {other}")),
         None => {}
     }

@@ -4,7 +4,7 @@
 use std::collections::BTreeSet;
 
 use covenant_core::{ClauseId, Zone};
-use policy_document::{Bound, Clause, Document, Figure, Token};
+use policy_document::{Bound, Clause, DeclaredValue, Document, Figure, Token};
 use time::macros::utc_datetime;
 use time::{Date, Duration, PrimitiveDateTime, Time, UtcDateTime};
 
@@ -64,9 +64,12 @@ pub(crate) fn jobs(
             clause.is_proven() && clause.verify.scenarios.iter().any(|id| id == scenario.id)
         };
         let clauses: Vec<_> = clauses.iter().filter(bound).copied().collect();
-        let words: BTreeSet<String> = clauses.iter().flat_map(|clause| tokens(clause)).collect();
+        let all = OfAll {
+            words: clauses.iter().flat_map(|clause| tokens(clause)).collect(),
+            shares: clauses.iter().filter_map(|clause| share(clause)).collect(),
+        };
         for clause in clauses {
-            let figures = figures(document, scenario.shape, clause, &words);
+            let figures = figures(document, scenario.shape, clause, &all);
             let same = |job: &&mut Job| job.scenario.id == scenario.id && job.figures == figures;
             let named = named(clause, scenario);
             if let Some(job) = jobs.iter_mut().find(same) {
@@ -109,17 +112,21 @@ fn named(clause: &Clause, scenario: &Scenario) -> Vec<Sabotage> {
         .collect()
 }
 
+/// Figures that mean the same whichever of the clauses gives them: those of all clauses of a document
+/// that bind one scenario.
+struct OfAll {
+    words: BTreeSet<String>,
+    shares: BTreeSet<(u64, u64)>,
+}
+
 /// The figures that a scenario of this shape reads, and no others.
-fn figures(
-    document: &Document,
-    shape: Shape,
-    clause: &Clause,
-    words: &BTreeSet<String>,
-) -> Figures {
+fn figures(document: &Document, shape: Shape, clause: &Clause, all: &OfAll) -> Figures {
     let mut figures = Figures {
         limits: None,
         count: None,
         tokens: BTreeSet::new(),
+        shares: all.shares.clone(),
+        start: None,
         declared: None,
         reading: document.reading().clone(),
         zone: document.zones().first().cloned().unwrap_or(Zone::UTC),
@@ -133,6 +140,10 @@ fn figures(
     match shape {
         Shape::Floor | Shape::Ceiling | Shape::Exact => {
             figures.limits = clause.bound.as_ref().map(limits);
+            let from = clause.declared("from").map(|declared| &declared.value);
+            if let Some(DeclaredValue::Event(from)) = from {
+                figures.start = Some(*from);
+            }
         }
         Shape::State => {
             let leads_to_it = clause
@@ -142,7 +153,7 @@ fn figures(
             figures.limits = leads_to_it.map(limits);
         }
         Shape::Count => figures.count = count(clause),
-        Shape::Words => figures.tokens = words.clone(),
+        Shape::Words => figures.tokens = all.words.clone(),
         Shape::Declared(name) => {
             let declared = clause.declared(name);
             let period = declared.and_then(policy_document::Declared::period);
@@ -159,6 +170,18 @@ fn count(clause: &Clause) -> Option<u64> {
         _ => clause
             .declared("count")
             .and_then(policy_document::Declared::count),
+    }
+}
+
+/// The share of a whole that the clause promises; one that is only an alarm's is no promise.
+fn share(clause: &Clause) -> Option<(u64, u64)> {
+    match clause.figure {
+        Some(Figure::Ratio {
+            num,
+            den,
+            over: false,
+        }) => Some((num, den)),
+        _ => None,
     }
 }
 
@@ -251,6 +274,8 @@ mod tests {
                     limits: None,
                     count: None,
                     tokens: BTreeSet::new(),
+                    shares: BTreeSet::new(),
+                    start: None,
                     declared: None,
                     reading: covenant_core::Reading::default(),
                     zone: "America/Chicago".parse().unwrap(),

@@ -7,7 +7,7 @@ use std::collections::BTreeSet;
 
 use covenant_core::BoxFuture;
 
-use super::steps::{Put, TENANT, put, tenant_alone};
+use super::steps::{Put, TENANT, as_many, put, tenant_alone};
 use super::{Scenario, Shape, Starts};
 use crate::act::{Act, ActKind, KeysAtHand, Opening, Record, SealingSeen, Seen};
 use crate::canary::{Canary, Sight, Sightings, Store, occurrences};
@@ -112,6 +112,7 @@ fn rows<'s>(stage: &'s mut Stage<'_>) -> BoxFuture<'s, Result<(), Stop>> {
             search_sees(stage, canary, Store::Rows).await?;
         }
         let mut planted = BTreeSet::new();
+        let mut sealed = BTreeSet::new();
         let mut content = BTreeSet::new();
         for (record, canary) in [
             (Record(1), &kept.body),
@@ -121,6 +122,9 @@ fn rows<'s>(stage: &'s mut Stage<'_>) -> BoxFuture<'s, Result<(), Stop>> {
             let sealing = sealed_as_promised(stage, record, canary).await?;
             let undeclared = sealing.undeclared_columns.join(", ");
             stage.check("columns that nothing declares", String::new(), undeclared)?;
+            if !sealing.layers.is_empty() {
+                sealed.insert(sealing.column.clone());
+            }
             planted.insert(sealing.column);
             content.extend(sealing.content_columns);
         }
@@ -130,6 +134,10 @@ fn rows<'s>(stage: &'s mut Stage<'_>) -> BoxFuture<'s, Result<(), Stop>> {
             String::new(),
             bare.join(", "),
         )?;
+        let count = |columns: usize| u64::try_from(columns).unwrap_or(u64::MAX);
+        let (all, sealed) = (content.len(), content.intersection(&sealed).count());
+        let what = "columns of content with sealed values";
+        as_many(stage, what, count(all), count(sealed))?;
         let all = [
             &kept.body,
             &kept.sensitive,

@@ -71,6 +71,9 @@ pub(super) const SIX_MONTHS: Scenario = Scenario {
     run: six_months,
 };
 
+/// The last instant at which a backup must be there.
+pub(super) const BEFORE_FLOOR: &str = "a second before its floor";
+
 /// A backup, and the body that the record had in it alone.
 #[derive(Debug, Clone)]
 pub(super) struct Taken {
@@ -156,7 +159,7 @@ fn month_floor<'s>(stage: &'s mut Stage<'_>) -> BoxFuture<'s, Result<(), Stop>> 
         for taken in three_backups(stage).await? {
             let floor = stage.brief().floor(taken.snapshot.completed_at)?;
             stage.pass_until(second_before(floor)).await?;
-            still_there(stage, &taken).await?;
+            still_there(stage, &taken, BEFORE_FLOOR).await?;
         }
         Ok(())
     })
@@ -197,7 +200,7 @@ fn six_months<'s>(stage: &'s mut Stage<'_>) -> BoxFuture<'s, Result<(), Stop>> {
             };
             stage.pass_until(at).await?;
             match probe {
-                Probe::StillThere => still_there(stage, taken).await?,
+                Probe::StillThere => still_there(stage, taken, BEFORE_FLOOR).await?,
                 Probe::MayGo => {}
                 Probe::Gone => gone(stage, taken).await?,
             }
@@ -269,17 +272,19 @@ pub(super) async fn restore(
     }
 }
 
-pub(super) async fn still_there(stage: &mut Stage<'_>, taken: &Taken) -> Result<(), Stop> {
+/// Checks that the backup gives the record back now, which is `when`.
+pub(super) async fn still_there(
+    stage: &mut Stage<'_>,
+    taken: &Taken,
+    when: &str,
+) -> Result<(), Stop> {
     let body = restore(stage, &taken.snapshot, Record(1)).await?;
     let observed = match body {
         Some(body) if occurrences(&body, taken.body.marker()) > 0 => "restorable",
         Some(_) => "restorable, with other content",
         None => "not restorable",
     };
-    let property = format!(
-        "backup of {} a second before its floor",
-        taken.snapshot.completed_at
-    );
+    let property = format!("backup of {} {when}", taken.snapshot.completed_at);
     stage.check(property, "restorable", observed)
 }
 

@@ -4,7 +4,7 @@
 use covenant_core::{Action, BoxFuture};
 use time::{Duration, UtcDateTime};
 
-use super::backup::{Taken, gone, note_end, restore, still_there};
+use super::backup::{BEFORE_FLOOR, Taken, gone, note_end, restore, still_there};
 use super::steps::{Put, TENANT, events_on, put, second_after, second_before, tenant_alone};
 use super::{Scenario, Shape, Starts};
 use crate::act::{Act, ActKind, Person, Record, Seen, SnapshotSeen};
@@ -81,7 +81,8 @@ fn residence<'s>(stage: &'s mut Stage<'_>) -> BoxFuture<'s, Result<(), Stop>> {
         let seen = stage.put(act).await?;
         stage.pass(Duration::HOUR).await?;
         stage.done(Act::DeleteDatabase { tenant: TENANT }).await?;
-        let purged = when_purged(stage).await?;
+        let from = stage.brief().start_or(Action::DatabasePurged);
+        let purged = when_told(stage, from).await?;
         let last = stage.snapshots(TENANT).await?.pop();
         let observed = if last.is_some() { "taken" } else { "not taken" };
         let property = "a last backup of a database before its purge";
@@ -91,10 +92,11 @@ fn residence<'s>(stage: &'s mut Stage<'_>) -> BoxFuture<'s, Result<(), Stop>> {
             snapshot,
             body: body.with_salts(seen.body),
         };
+        still_there(stage, &taken, "once the database is purged").await?;
         let floor = stage.brief().floor(purged)?;
         let ceiling = stage.brief().ceiling(purged)?;
         stage.pass_until(second_before(floor)).await?;
-        still_there(stage, &taken).await?;
+        still_there(stage, &taken, BEFORE_FLOOR).await?;
         stage.pass_until(ceiling).await?;
         gone(stage, &taken).await?;
         stage.pass_until(second_after(ceiling)).await?;
@@ -103,14 +105,16 @@ fn residence<'s>(stage: &'s mut Stage<'_>) -> BoxFuture<'s, Result<(), Stop>> {
     })
 }
 
-/// Lets time pass until the log tells of the database's purge; returns when that was.
-async fn when_purged(stage: &mut Stage<'_>) -> Result<UtcDateTime, Stop> {
+/// Lets time pass until the log tells of the purge of the database; returns when the event was from
+/// which its time in backups counts.
+async fn when_told(stage: &mut Stage<'_>, from: Action) -> Result<UtcDateTime, Stop> {
     for _ in 0..PURGED_WITHIN_DAYS {
         stage.pass(Duration::DAY).await?;
         let events = stage.events().await?;
-        let mut purges = events.iter().filter(|e| e.action == Action::DatabasePurged);
-        if let Some(purge) = purges.next() {
-            return Ok(purge.at);
+        if events.iter().any(|e| e.action == Action::DatabasePurged) {
+            let start = events.iter().find(|e| e.action == from);
+            stage.premise_some(format!("{from} in the log"), u64::from(start.is_some()))?;
+            return Ok(start.map_or_else(|| stage.now(), |event| event.at));
         }
     }
     stage.premise_some("a purge of the deleted database in the log", 0)?;
@@ -166,7 +170,7 @@ fn purged_record<'s>(stage: &'s mut Stage<'_>) -> BoxFuture<'s, Result<(), Stop>
     })
 }
 
-/// Purges the record by hand; returns when the log says that it went.
+/// Purges the record by hand; returns when the event was from which its time in backups counts.
 async fn purge(stage: &mut Stage<'_>, record: &Put) -> Result<UtcDateTime, Stop> {
     let act = Act::PurgeByHand {
         tenant: TENANT,
@@ -177,12 +181,16 @@ async fn purge(stage: &mut Stage<'_>, record: &Put) -> Result<UtcDateTime, Stop>
         return Err(Stop::WrongAnswer(ActKind::PurgeByHand));
     };
     let events = stage.events().await?;
-    let told = events_on(&events, &record.item, &[Action::RecordPurged]).next();
-    stage.premise_some(
-        "the purge of the record in the log",
-        u64::from(told.is_some()),
-    )?;
-    Ok(told.map_or_else(|| stage.now(), |event| event.at))
+    let from = stage.brief().start_or(Action::RecordPurged);
+    let when = |action| {
+        let told = events_on(&events, &record.item, std::slice::from_ref(action)).next();
+        told.map(|event| event.at)
+    };
+    for action in [&Action::RecordPurged, &from] {
+        let told = u64::from(when(action).is_some());
+        stage.premise_some(format!("{action} of the record in the log"), told)?;
+    }
+    Ok(when(&from).unwrap_or_else(|| stage.now()))
 }
 
 /// Checks that a restore gives back what stayed, and nothing of what was purged since.

@@ -17,7 +17,7 @@ const NEXT_EPOCH: Duration = Duration::days(8);
 /// Roots are injective over vaults, each opens its own vault, and none opens another's.
 pub(super) const ONE_KEY_PER_VAULT: Scenario = Scenario {
     id: "keys::one_key_per_vault",
-    shape: Shape::State,
+    shape: Shape::Words,
     starts: Starts::Once,
     needs: &[
         ActKind::CreateTenant,
@@ -54,8 +54,10 @@ fn one_key_per_vault<'s>(stage: &'s mut Stage<'_>) -> BoxFuture<'s, Result<(), S
             };
             stage.premise(format!("living vaults of {tenant}"), "two or more", enough)?;
         }
+        let (for_each, of) = roots_for_vaults(stage);
         let roots = distinct(vaults.iter().map(|vault| vault.root));
-        stage.check("roots of so many vaults", vaults.len(), roots)?;
+        let so_many = vaults.len().saturating_mul(for_each).div_ceil(of);
+        stage.check("roots of so many vaults", so_many, roots)?;
         let ids = distinct(vaults.iter().map(|vault| vault.vault));
         stage.check("ids of so many vaults", vaults.len(), ids)?;
         for vault in &vaults {
@@ -65,6 +67,16 @@ fn one_key_per_vault<'s>(stage: &'s mut Stage<'_>) -> BoxFuture<'s, Result<(), S
         }
         Ok(())
     })
+}
+
+/// How many roots there are for how many vaults, in the words of the clause: one for each without any.
+fn roots_for_vaults(stage: &Stage<'_>) -> (usize, usize) {
+    let words = stage.brief().words(|word| {
+        let (roots, vaults) = word.split_once(':')?;
+        let vaults = vaults.parse::<usize>().ok().filter(|vaults| *vaults > 0)?;
+        Some((roots.parse::<usize>().ok()?, vaults))
+    });
+    words.into_iter().next().unwrap_or((1, 1))
 }
 
 async fn try_root(stage: &mut Stage<'_>, vault: &VaultSeen, other: &VaultSeen) -> Result<(), Stop> {

@@ -3,7 +3,7 @@
 
 use covenant_core::BoxFuture;
 
-use super::steps::{Reach, TENANT, put, reach, tenant_alone};
+use super::steps::{Reach, TENANT, as_many, put, reach, tenant_alone};
 use super::{Scenario, Shape, Starts};
 use crate::act::{Act, ActKind, Lacking, Record, Seen, StoreSeen};
 use crate::canary::Store;
@@ -51,16 +51,17 @@ fn every_store_ruled<'s>(stage: &'s mut Stage<'_>) -> BoxFuture<'s, Result<(), S
             let seen = known.map_or("unknown to the rules", |_| "ruled");
             stage.check(format!("the store {place}"), "ruled", seen)?;
         }
+        let (mut all, mut ruled) = (0_u64, 0_u64);
         for store in &stores {
             let name = &store.name;
-            stage.check(
-                format!("classes in {name} without a rule"),
-                0,
-                unruled(store),
-            )?;
+            let missing = unruled(store);
+            stage.check(format!("classes in {name} without a rule"), 0, missing)?;
             let classes = u64::try_from(store.classes.len()).unwrap_or(u64::MAX);
             stage.premise_some(format!("classes in {name}"), classes)?;
+            all = all.saturating_add(classes);
+            ruled = ruled.saturating_add(classes.saturating_sub(missing));
         }
+        as_many(stage, "classes in stores, under a rule", all, ruled)?;
         whole_starts(stage).await?;
         for lacking in stores.iter().flat_map(lacking) {
             let what = format!("a deployment whose rules lack {lacking:?}");
@@ -117,7 +118,8 @@ async fn starts(stage: &mut Stage<'_>, lacking: Lacking) -> Result<&'static str,
 }
 
 /// How many of the classes in a store have no rule.
-fn unruled(store: &StoreSeen) -> usize {
+fn unruled(store: &StoreSeen) -> u64 {
     let rules = store.classes.values();
-    rules.filter(|rules| rules.is_empty()).count()
+    let missing = rules.filter(|rules| rules.is_empty()).count();
+    u64::try_from(missing).unwrap_or(u64::MAX)
 }

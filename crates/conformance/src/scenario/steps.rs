@@ -60,6 +60,17 @@ impl Reach {
     }
 }
 
+/// Checks that at least as many of so many are so as the clause's share asks for.
+pub(super) fn as_many(
+    stage: &mut Stage<'_>,
+    what: impl fmt::Display,
+    whole: u64,
+    have: u64,
+) -> Result<(), Stop> {
+    let least = stage.brief().least_of(whole);
+    stage.check(format!("{what}, of {whole}"), least, have.min(least))
+}
+
 /// Creates a tenant that is backed up only on demand.
 pub(super) async fn tenant_alone(stage: &mut Stage<'_>, tenant: Tenant) -> Result<(), Stop> {
     stage

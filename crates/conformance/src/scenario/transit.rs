@@ -3,6 +3,7 @@
 
 use covenant_core::BoxFuture;
 
+use super::steps::as_many;
 use super::{Scenario, Shape, Starts};
 use crate::act::{Act, ActKind, AnswerSeen, Carrier, Hello, Seen};
 use crate::sabotage::Sabotage;
@@ -170,13 +171,16 @@ fn no_plaintext_endpoint<'s>(stage: &'s mut Stage<'_>) -> BoxFuture<'s, Result<(
         };
         let len = u64::try_from(endpoints.len()).unwrap_or(u64::MAX);
         stage.premise_some("endpoints of the system", len)?;
+        let mut closed = 0_u64;
         for endpoint in &endpoints {
             let carried = match endpoint.carrier {
                 Carrier::Plaintext => "in plaintext",
                 Carrier::LocalFile | Carrier::Tls | Carrier::UnixSocket => "encrypted or local",
             };
             stage.check(&endpoint.name, "encrypted or local", carried)?;
+            closed = closed.saturating_add(u64::from(endpoint.carrier != Carrier::Plaintext));
         }
+        as_many(stage, "endpoints, encrypted or local", len, closed)?;
         let seen = word(&send(stage, Hello::Plaintext).await?);
         stage.check(Hello::Plaintext, "refused", seen)?;
         for (addresses, expected) in [(&REFUSED[..], "denied"), (&TAKEN[..], "taken")] {

@@ -137,6 +137,8 @@ fn brief(limits: Limits, reading: &Reading, zone: &Zone) -> Brief {
         limits: Some(limits),
         count: None,
         tokens: std::collections::BTreeSet::new(),
+        shares: std::collections::BTreeSet::new(),
+        start: None,
         declared: None,
         reading: reading.clone(),
         zone: zone.clone(),

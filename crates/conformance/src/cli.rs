@@ -5,6 +5,7 @@
 
 use std::collections::BTreeSet;
 use std::io::{self, Write};
+use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -225,6 +226,17 @@ fn unknown(args: &Args, loaded: &[Loaded]) -> Option<String> {
         .or_else(|| scenario.map(|id| format!("no clause binds a scenario {id}")))
 }
 
+/// Runs at once for each core: a run and the threads of its databases wait for each other by turns, so
+/// that one alone leaves a core idle in between.
+const RUNS_A_CORE: NonZeroUsize = NonZeroUsize::MIN.saturating_add(1);
+
+fn workers() -> NonZeroUsize {
+    let cores = std::thread::available_parallelism();
+    cores
+        .unwrap_or(NonZeroUsize::MIN)
+        .saturating_mul(RUNS_A_CORE)
+}
+
 struct Command<'a> {
     args: &'a Args,
     around: &'a Surroundings,
@@ -308,6 +320,7 @@ impl Command<'_> {
             clauses: self.args.clauses.clone(),
             scenarios: self.args.scenarios.clone(),
             commit: self.around.commit.clone(),
+            workers: workers(),
             ..Options::new(self.args.seed, self.started)
         }
     }

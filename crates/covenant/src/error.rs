@@ -105,6 +105,12 @@ pub enum Error {
     /// A record of this id is there already.
     #[error("a record of this id is there already")]
     Exists,
+    /// The record has more files than one may have.
+    #[error("a record has at most {max} files")]
+    TooManyFiles {
+        /// So many.
+        max: usize,
+    },
     /// What was stored does not open at its place.
     #[error("a stored value is not authentic")]
     NotAuthentic,

@@ -119,7 +119,8 @@ pub use purge::{FromBin, Purged};
 pub use record::map::{Column, DATA_MAP, Kept, body_place, object_place, sensitive_place};
 #[cfg(feature = "sqlite")]
 pub use record::{
-    Attachment, ErasedRows, NewRecord, Record, RecordTables, Session, SqlTables, Written,
+    ATTACHMENTS_MAX, Attachment, ErasedRows, NewRecord, Record, RecordTables, Session, SqlTables,
+    Written,
 };
 pub use rules::DocumentRules;
 #[cfg(feature = "sqlite")]

@@ -24,6 +24,10 @@ use session::read_row;
 pub use session::Session;
 pub use tables::{ErasedRows, RecordTables, SqlTables};
 
+/// Most files of one record: a bound of ours, far below what one disposal can look for; a record beyond
+/// that could never be purged, and would keep the rest of its bin.
+pub const ATTACHMENTS_MAX: usize = 10_000;
+
 /// What a record is made of, before it is sealed.
 #[derive(Debug, Clone, Default)]
 pub struct NewRecord {
@@ -31,7 +35,7 @@ pub struct NewRecord {
     pub body: Vec<u8>,
     /// Its especially sensitive field, shown only by [`Covenant::reveal`].
     pub sensitive: Option<Vec<u8>>,
-    /// Its attached files.
+    /// Its attached files, at most [`ATTACHMENTS_MAX`].
     pub attachments: Vec<Vec<u8>>,
 }
 
@@ -97,7 +101,8 @@ impl Covenant {
     /// Writes a new record.
     ///
     /// # Errors
-    /// [`Error`]; nothing was written then, but for sealed objects that no row names.
+    /// [`Error::TooManyFiles`] for a record that could not be purged; else [`Error`]. Nothing was
+    /// written then, but for sealed objects that no row names.
     // clause: P-12, P-13, P-36, Q-14, R-10, R-11, R-20
     pub async fn put(
         &self,
@@ -109,6 +114,11 @@ impl Covenant {
         let scope = self
             .enter::<Write>(caller, tenant, AccessAction::RecordWrite)
             .await?;
+        if record.attachments.len() > ATTACHMENTS_MAX {
+            return Err(Error::TooManyFiles {
+                max: ATTACHMENTS_MAX,
+            });
+        }
         let _writing = self.parts().writing(tenant).await;
         let body = self.seal_body(tenant, id, &record.body).await?;
         let sensitive = self

@@ -4,7 +4,7 @@
 
 use audit_log::log_of;
 use audit_log::store::AuditLog as _;
-use covenant::{Error, NewRecord, Wraps};
+use covenant::{ATTACHMENTS_MAX, Error, NewRecord, Wraps};
 use covenant_core::Action;
 
 use crate::broken::{self, Switch};
@@ -200,4 +200,30 @@ async fn what_is_not_there_is_not_found() -> Outcome {
     covenant.put(&who, me, &item("empty")?, &empty).await?;
     assert_eq!(covenant.get(&who, me, &item("empty")?).await?.body.0, b"");
     covered(&stage).await
+}
+
+/// A record with more files than a disposal can look for could never be purged.
+// clause: P-52
+#[tokio::test]
+async fn a_record_of_too_many_files_is_not_written() -> Outcome {
+    let stage = two_tenants(Wraps::default()).await?;
+    let (who, id) = (admin(1), item("many")?);
+    let many = |len: usize| NewRecord {
+        body: b"body".to_vec(),
+        sensitive: None,
+        attachments: vec![Vec::new(); len],
+    };
+    let refused = stage
+        .covenant
+        .put(&who, tenant(1), &id, &many(ATTACHMENTS_MAX + 1))
+        .await;
+    assert!(
+        matches!(refused, Err(Error::TooManyFiles { .. })),
+        "{refused:?}"
+    );
+    assert_eq!(stage.covenant.list(&who, tenant(1)).await?, []);
+    assert_eq!(files(&stage.covenant.layout().objects())?.len(), 0);
+    stage.covenant.put(&who, tenant(1), &id, &many(2)).await?;
+    assert_eq!(files(&stage.covenant.layout().objects())?.len(), 2);
+    Ok(())
 }

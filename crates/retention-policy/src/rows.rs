@@ -247,6 +247,21 @@ impl Rows {
         Ok(tx.commit().await?)
     }
 
+    /// A person has looked at the clock: remembers this time, also where it is before the one that was
+    /// accepted.
+    ///
+    /// # Errors
+    /// [`RowsError`].
+    pub async fn confirm(&self, tenant: TenantId, at: UtcDateTime) -> Result<(), RowsError> {
+        let mut tx = self.begin(tenant, Mode::ReadWrite).await?;
+        let mark = Mark {
+            accepted_at: Some(at),
+            ..catch_up::mark(&mut tx, tenant).await?
+        };
+        catch_up::put_mark(&mut tx, tenant, &mark).await?;
+        Ok(tx.commit().await?)
+    }
+
     /// The order with what was done for it so far; `None` for one that was not admitted.
     ///
     /// # Errors

@@ -37,15 +37,25 @@ pub(super) async fn trusted(
     let mark = opened.rows.mark(tenant).await;
     let before = mark.map_err(|error| unread(&error))?.accepted_at;
     let before = before.unwrap_or(wall);
+    if looked == Looked::Confirmed {
+        // what was accepted may have been wrong, and must not stand for the time of now
+        let confirmed = opened.rows.confirm(tenant, wall).await;
+        confirmed.map_err(|error| unread(&error))?;
+        return Ok(wall);
+    }
+    if before - wall > APART_MAX {
+        let (claimed, before) = (shown(wall), shown(before));
+        return Err(Failure::refused(format!(
+            "the clock says {claimed}, and the last deletion was later, at {before}: look, then say \
+             --clock-is-right"
+        )));
+    }
     let latest = pause_max.resolve(before, reading);
     let latest = latest
         .map_err(|error| Failure::usage(error.to_string()))?
         .latest;
     let step_max = std::time::Duration::try_from(latest - before).unwrap_or_default();
     let mut guard = ClockGuard::new(before, monotonic, step_max);
-    if looked == Looked::Confirmed {
-        guard.confirm(wall, monotonic);
-    }
     let now = match guard.observe(wall, monotonic) {
         Trust::Trusted(now) => now,
         Trust::Doubt(doubt) => {
@@ -56,9 +66,7 @@ pub(super) async fn trusted(
             )));
         }
     };
-    if looked == Looked::Unsaid {
-        not_apart(opened, tenant, wall).await?;
-    }
+    not_apart(opened, tenant, wall).await?;
     let accepted = opened.rows.accept(tenant, now).await;
     accepted.map_err(|error| unread(&error))?;
     Ok(now)

@@ -452,7 +452,56 @@ async fn a_clock_far_ahead_of_the_last_deletion_is_doubted() -> Outcome {
         0,
         "done         1",
     )?;
+    check(folder, &good, 0, "done         1")?;
+    // a last deletion that is still to come: one of the two times is wrong
+    let ahead = "UPDATE row_mark SET accepted_at = 4000000000000000";
+    run(folder, ahead, Args::new()).await?;
+    check(folder, &good, 4, "the last deletion was later, at 2096")?;
+    check(
+        folder,
+        &format!("{good} --clock-is-right"),
+        0,
+        "done         1",
+    )?;
     check(folder, &good, 0, "done         1")
+}
+
+/// An item that goes from one store and stays in another of the same file is found in the file, and
+/// rightly so: it is read back, and no search says that it is still there.
+#[tokio::test]
+async fn what_stays_in_another_store_is_not_taken_for_what_did_not_go() -> Outcome {
+    let folder = tempfile::tempdir()?;
+    let folder = folder.path();
+    store(folder).await?;
+    for sql in [
+        "CREATE TABLE found AS SELECT id FROM invoice WHERE id <= 3",
+        "DROP VIEW retention_item",
+        "CREATE VIEW retention_item AS SELECT '0192f3c4-0000-7000-8000-000000000001' AS tenant, \
+         'main' AS store, 'invoice' AS class, CAST(id AS TEXT) AS id, 200 AS bytes, NULL AS made_at \
+         FROM invoice UNION ALL SELECT '0192f3c4-0000-7000-8000-000000000001', 'search', 'invoice', \
+         CAST(id AS TEXT), 8, NULL FROM found",
+        "CREATE TRIGGER retention_item_goes INSTEAD OF DELETE ON retention_item \
+         WHEN OLD.store = 'search' BEGIN DELETE FROM found WHERE id = CAST(OLD.id AS INTEGER); END",
+    ] {
+        run(folder, sql, Args::new()).await?;
+    }
+    let stores = "[[store]]\nid = \"search\"\nkind = \"sql\"\n[[rule]]\nid = \"found\"\n\
+                  class = [\"invoice\"]\nstore = [\"search\"]\nbound = \"floor\"\n\
+                  from = \"invoice.issued\"\nperiod = \"P1D\"\n";
+    let rules = RULES.replace("\"P1D\"", "\"P900Y\"") + stores;
+    fs::write(folder.join("rules.toml"), rules)?;
+    check(folder, &format!("init --tenant {TENANT} {PLACE}"), 0, "28")?;
+    let done = json(folder, &apply(&planned(folder)?), 0)?;
+    assert_eq!(
+        (&done["ended"]["done"], &done["not_scanned"]),
+        (&3.into(), &3.into())
+    );
+    assert_eq!(
+        in_files(folder)?.len(),
+        25,
+        "they are still where they stay"
+    );
+    Ok(())
 }
 
 #[tokio::test]

@@ -227,7 +227,11 @@ impl Apply {
         filled.map_err(|error| Failure::unreachable(error.to_string()))?;
         let order = Order::new(tenant, self.hash, key);
         let probes = opened.rows.probes(tenant, plan.items()).await;
-        let probes = probes.map_err(|error| unread(&error))?;
+        let mut probes = probes.map_err(|error| unread(&error))?;
+        for item in staying(plan, &seen) {
+            // its bytes stay with it: what goes of it is read back, and not looked for
+            probes.remove(&item);
+        }
         let items = seen.items.as_slice().iter();
         let made: BTreeMap<_, _> = items
             .map(|item| ((item.class.as_str(), &item.id), item.made_at))
@@ -250,6 +254,21 @@ fn one_tenant(plan: &Plan) -> Result<TenantId, Failure> {
         (Some(tenant), None) => Ok(*tenant),
         _ => Err(Failure::usage("the plan is not of one tenant")),
     }
+}
+
+/// Items of the plan that stay in a store which the plan does not name.
+fn staying(plan: &Plan, seen: &Seen) -> BTreeSet<(String, ItemId)> {
+    let going = plan.items().iter();
+    let going: BTreeSet<_> = going
+        .map(|item| (item.store.as_str(), item.class.as_str(), &item.id))
+        .collect();
+    let stays = seen.items.as_slice().iter().filter(|item| {
+        let place = (item.store.as_str(), item.class.as_str(), &item.id);
+        !going.contains(&place)
+    });
+    stays
+        .map(|item| (item.class.clone(), item.id.clone()))
+        .collect()
 }
 
 /// Refuses before the first effect what would be refused halfway: a method that is not this

@@ -10,6 +10,7 @@ mod due;
 mod explain;
 mod hold;
 mod init;
+mod own;
 mod plan;
 mod residency;
 mod rules;
@@ -50,6 +51,9 @@ pub(crate) enum Retention {
     Plan(plan::Plan),
     /// Derives how long each class stays in each store.
     Residency(residency::Residency),
+    /// Shows, checks, sets and removes the rules that a tenant of a deployment set for itself.
+    #[command(subcommand)]
+    Rules(own::Own),
     /// Prints the JSON Schema of a rule file.
     Schema(schema::Schema),
     /// Shows what goes when over a span of time, counted by day.
@@ -67,6 +71,7 @@ impl Retention {
             Self::Init(init) => init.run(),
             Self::Plan(plan) => plan.run(),
             Self::Residency(residency) => residency.run(),
+            Self::Rules(own) => own.run(),
             Self::Schema(schema) => schema.run(),
             Self::Simulate(simulate) => simulate.run(),
         }

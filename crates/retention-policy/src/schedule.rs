@@ -105,16 +105,15 @@ mod tests {
     #[test]
     fn every_term_brings_the_start_forward() {
         let gone_by = UtcDateTime::from_unix_timestamp(1_000_000).unwrap();
-        let term = Duration::from_secs(7);
         let full = Slack {
-            batch: term,
-            retry: term,
-            clock: term,
-            replica: term,
-            key_wait: term,
-            verification: term,
+            batch: Duration::from_secs(1),
+            retry: Duration::from_secs(2),
+            clock: Duration::from_secs(4),
+            replica: Duration::from_secs(8),
+            key_wait: Duration::from_secs(16),
+            verification: Duration::from_secs(32),
         };
-        assert_eq!((gone_by - start_by(gone_by, &full)).whole_seconds(), 42);
+        assert_eq!((gone_by - start_by(gone_by, &full)).whole_seconds(), 63);
         assert_eq!(start_by(gone_by, &Slack::NONE), gone_by);
         let endless = Slack {
             batch: Duration::MAX,

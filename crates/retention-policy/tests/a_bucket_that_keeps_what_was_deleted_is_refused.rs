@@ -66,6 +66,10 @@ enum Habit {
     VersionsOfOthers,
     /// A deletion is accepted and changes nothing.
     Locked,
+    /// Likewise, and it names no versions.
+    LockedWithoutVersions,
+    /// A deletion takes the newest version away; the one before it stays.
+    Older,
     /// It names versions and keeps no bytes.
     Forgetful,
 }
@@ -94,7 +98,7 @@ impl Scratch for Bucket {
             let next = u32::try_from(versions.len()).unwrap_or(u32::MAX);
             let kept = (self.habit != Habit::Forgetful).then(|| bytes.to_vec());
             versions.insert(next, kept);
-            Ok(Some(next.to_string()))
+            Ok((self.habit != Habit::LockedWithoutVersions).then(|| next.to_string()))
         })
     }
 
@@ -119,8 +123,14 @@ impl Scratch for Bucket {
         Box::pin(async move {
             let mut versions = self.versions();
             let next = u32::try_from(versions.len()).unwrap_or(u32::MAX);
-            if self.habit != Habit::Locked {
-                versions.insert(next, None);
+            match self.habit {
+                Habit::Locked | Habit::LockedWithoutVersions => {}
+                Habit::Older => {
+                    versions.insert(next - 1, None);
+                }
+                _ => {
+                    versions.insert(next, None);
+                }
             }
             Ok(())
         })
@@ -158,6 +168,8 @@ async fn versions_and_locks_are_refused_unless_everything_is_sealed() -> Outcome
         (Habit::Versions, Keeps::Deleted),
         (Habit::VersionsOfOthers, Keeps::Hidden),
         (Habit::Locked, Keeps::Deleted),
+        (Habit::LockedWithoutVersions, Keeps::Deleted),
+        (Habit::Older, Keeps::Deleted),
     ] {
         let keeps = probe(&Bucket::new(habit)).await?;
         assert_eq!(keeps, expect, "{habit:?}");

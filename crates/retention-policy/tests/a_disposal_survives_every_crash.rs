@@ -456,6 +456,104 @@ mod cases {
     }
 
     #[test]
+    fn a_disposal_has_bounds_and_each_store_once() {
+        let made = |stores: &[StoreName], probes: usize, subjects: usize| {
+            let target = DisposalTarget {
+                subjects: Some(vec![ItemId::from(7_i64); subjects]),
+                ..disposal().target().clone()
+            };
+            let probes = vec![probes_of(0); probes];
+            let order = OrderId::from_bytes([1; 16]);
+            Disposal::new(order, target, stores, &probes, OwnsKey::No)
+        };
+        let [search, objects, rows] = stores();
+        let twice = [&search, &rows, &search, &objects, &rows].map(Clone::clone);
+        let once = made(&twice, 0, 0).unwrap().stores();
+        assert_eq!(once, [search, rows, objects]);
+        let many: Vec<StoreName> = (0..65).map(|n| store(&format!("store-{n}"))).collect();
+        assert!(made(&[], 0, 0).is_none());
+        assert!(made(&many[..64], 65_536, 1_024).is_some());
+        assert!(made(&many, 0, 0).is_none());
+        assert!(made(&many[..1], 65_537, 0).is_none());
+        assert!(made(&many[..1], 0, 1_025).is_none());
+    }
+
+    /// A probe that starts with this byte.
+    fn probes_of(first: u8) -> Probe {
+        Probe::new([first; 24])
+    }
+
+    #[test]
+    fn what_the_journal_cannot_hold_is_not_held() {
+        let fine = UtcDateTime::UNIX_EPOCH + time::Duration::nanoseconds(1_999);
+        let mut disposal = disposal();
+        let mut at = fine + time::Duration::seconds(3);
+        while disposal.next() != Step::Done {
+            let step = disposal.next();
+            let outcome = match &step {
+                Step::PlanKey => StepOutcome::KeyPlanned {
+                    key: KeyId::from_bytes([5; 16]),
+                    state: KeyState::Destroyed,
+                    at: fine,
+                },
+                Step::Verify { .. } => {
+                    // each a second before the one before it
+                    at -= time::Duration::SECOND;
+                    StepOutcome::Verified {
+                        scanned_bytes: None,
+                        at,
+                    }
+                }
+                _ => StepOutcome::Done,
+            };
+            let verified = disposal.verified_at();
+            assert_eq!(verified.is_some(), step == Step::Certify, "{step:?}");
+            disposal.observe(&step, outcome).unwrap();
+            assert_eq!(Disposal::resume(&disposal.journal()).unwrap(), disposal);
+        }
+        let micros = time::Duration::microseconds(1);
+        assert_eq!(disposal.key().unwrap().at, UtcDateTime::UNIX_EPOCH + micros);
+        let latest = UtcDateTime::UNIX_EPOCH + time::Duration::seconds(2) + micros;
+        assert_eq!(
+            disposal.verified_at(),
+            Some(latest),
+            "not that of the last store"
+        );
+    }
+
+    #[test]
+    fn a_key_is_planned_with_its_day_where_there_is_one() {
+        let mut disposal = disposal();
+        while disposal.next() != Step::PlanKey {
+            let step = disposal.next();
+            disposal.observe(&step, StepOutcome::Done).unwrap();
+        }
+        let vague = disposal.observe(&Step::PlanKey, StepOutcome::Done);
+        assert_eq!(vague, Err(ProtocolError::Outcome));
+        disposal.observe(&Step::PlanKey, KEY).unwrap();
+        assert_eq!(disposal.observe(&Step::PlanKey, KEY), Ok(()), "told again");
+        let mut none = Disposal::new(
+            disposal.order(),
+            disposal.target().clone(),
+            &stores(),
+            &[],
+            OwnsKey::No,
+        )
+        .unwrap();
+        while none.next() != Step::Certify {
+            let step = none.next();
+            let outcome = match step {
+                Step::Verify { .. } => VERIFIED,
+                _ => StepOutcome::Done,
+            };
+            none.observe(&step, outcome).unwrap();
+            let told = none.observe(&Step::PlanKey, KEY);
+            assert_eq!(told, Err(ProtocolError::OutOfOrder), "{step:?}");
+        }
+        assert!(none.key().is_none());
+    }
+
+    #[test]
     fn only_states_that_steps_lead_to_are_resumed() {
         let new = disposal().journal();
         // key, three stores, stage

@@ -5,6 +5,7 @@
 mod cases {
     use std::collections::BTreeMap;
 
+    use covenant_core::digest::Digest;
     use covenant_core::{ItemId, TenantId};
     use retention_policy::{
         HoldView, Item, Limits, Method, Moment, Occurrence, Plan, PlanContext, Population, Refused,
@@ -351,6 +352,26 @@ mod cases {
                 ..
             })
         ));
+        // ten of ninety-nine are more than ten in a hundred, and other classes do not count
+        let there = Population::from([
+            ((tenant(1), "account".to_owned()), 5_000),
+            ((tenant(1), "record".to_owned()), 99),
+        ]);
+        let ten = Limits {
+            percent_max: Some(10),
+            ..free
+        };
+        let refused = made.admit(&made.hash(), &rules_now, &none, &ten, &there);
+        assert_eq!(
+            refused,
+            Err(Refused::Percent {
+                tenant: None,
+                class: "record".to_owned(),
+                found: 10,
+                population: 99,
+                percent: 10
+            })
+        );
         // of an unknown population no percentage is allowed
         let unknown = made.admit(
             &made.hash(),
@@ -366,6 +387,35 @@ mod cases {
             unknown,
             Err(Refused::Percent { population: 0, .. })
         ));
+    }
+
+    /// Rules that have no digest: of such nobody can say that they are the same.
+    #[derive(Debug)]
+    struct Nameless<'a>(&'a RuleSet);
+
+    impl Retention for Nameless<'_> {
+        fn evaluate(&self, item: &Item<'_>, holds: &HoldView, moment: &Moment) -> Verdict {
+            self.0.evaluate(item, holds, moment)
+        }
+
+        fn digest(&self) -> Option<Digest> {
+            None
+        }
+    }
+
+    #[test]
+    fn a_plan_of_rules_without_a_digest_is_never_admitted() {
+        let (rules, events, n) = found(2);
+        let context = PlanContext {
+            rules: None,
+            ..PlanContext::of(&rules)
+        };
+        let made = plan(&judged(&rules, &events, 0..n), at(9_000_000), &context);
+        let (free, nobody, none) = (Limits::default(), Population::new(), HoldView::none());
+        for rules in [&rules as &dyn Retention, &Nameless(&rules)] {
+            let refused = made.admit(&made.hash(), rules, &none, &free, &nobody);
+            assert_eq!(refused, Err(Refused::RulesMoved));
+        }
     }
 
     #[test]

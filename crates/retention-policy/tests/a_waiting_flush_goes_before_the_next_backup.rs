@@ -3,7 +3,10 @@
 //! whoever gives up leaves no trace.
 #![cfg(feature = "sqlite")]
 
+use std::future::Future as _;
+use std::pin::pin;
 use std::sync::{Arc, Mutex};
+use std::task::{Context, Waker};
 use std::time::Duration;
 
 use covenant_core::TenantId;
@@ -68,6 +71,31 @@ async fn in_every_order_of_asking() -> Result<(), Box<dyn std::error::Error>> {
         );
         assert!(!turns.flush_waits(tenant(1)));
     }
+    Ok(())
+}
+
+// clause: P-52
+#[tokio::test]
+async fn a_backup_that_asks_once_the_turn_is_free_still_comes_after_the_flush()
+-> Result<(), Box<dyn std::error::Error>> {
+    let turns = Turns::new();
+    let running = turns.backup(tenant(1)).await;
+    let waiting = {
+        let turns = turns.clone();
+        tokio::spawn(async move { turns.flush(tenant(1), BACKUP_READ_MAX).await })
+    };
+    settle().await;
+    drop(running);
+    // the turn is free, and the flush has not been woken yet
+    let mut late = pin!(turns.backup(tenant(1)));
+    let mut first = Context::from_waker(Waker::noop());
+    assert!(late.as_mut().poll(&mut first).is_pending());
+    let flush = waiting.await??;
+    assert!(late.as_mut().poll(&mut first).is_pending());
+    drop(flush);
+    drop(late.await);
+    let after = format!("{turns:?}");
+    assert!(after.contains("data: {}"), "nobody is remembered: {after}");
     Ok(())
 }
 

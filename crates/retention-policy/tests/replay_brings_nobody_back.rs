@@ -197,6 +197,9 @@ mod cases {
         facts.push((Action::DatabaseDeleted, database));
         assert!(!replay(&entries(&facts)).may_open());
         assert!(replay(&[]).may_open());
+        // deleted before the copy was taken, purged since
+        let purged = [(Action::DatabasePurged, LedgerKey::Database)];
+        assert!(!replay(&entries(&purged)).may_open());
     }
 
     #[test]

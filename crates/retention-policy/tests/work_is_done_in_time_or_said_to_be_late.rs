@@ -131,6 +131,12 @@ mod cases {
         // nothing goes at no rate
         let none = Rate { items: 0, bytes: 0 };
         assert!(feasible(&all, &none, at(0)).is_err());
+        assert_eq!(done_by(&all, &none, at(0)), UtcDateTime::MAX);
+        // a third of a second is not over before its last nanosecond is
+        let thirds = Rate { items: 3, bytes: 7 };
+        assert_eq!(thirds.takes(1, 0), Duration::from_nanos(333_333_334));
+        assert_eq!(thirds.takes(1, 3), Duration::from_nanos(428_571_429));
+        assert_eq!(thirds.takes(3, 7), Duration::from_secs(1));
         assert_eq!(feasible(&[work(0, 0, 0)], &none, at(10)), Ok(()));
         // a bucket is full from the first moment of the clock on
         let four = Rate { items: 4, bytes: 4 };

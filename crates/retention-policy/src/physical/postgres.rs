@@ -88,6 +88,10 @@ impl PostgresFlush {
     async fn run(&self, place: &Path) -> Result<Flushed, FlushError> {
         let mut maintenance = self.open(place).await?;
         let done = self.rewrite(&mut maintenance).await;
+        if done.is_err() {
+            // the server tells of an error before it takes away what it began: it answers again after
+            drop(maintenance.size_bytes().await);
+        }
         let closed = maintenance.close().await;
         let bytes = done.map_err(db_error)?;
         closed.map_err(db_error)?;

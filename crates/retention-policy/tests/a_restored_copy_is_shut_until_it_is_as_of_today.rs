@@ -13,9 +13,9 @@ mod cases {
     use proptest::prelude::*;
     use retention_policy::ledger::MemoryLedger;
     use retention_policy::{
-        GateOrder, GateOutcome, GateRefused, GateStep, Head, Hold, HoldMode, HoldRecord, HoldScope,
-        HoldView, Item, ItemFate, Later, Ledger, LedgerError, LedgerKey, Occurrence, RestoreGate,
-        Rules, SchemaAge, overdue,
+        GateOrder, GateOutcome, GateRefused, GateReport, GateStep, Head, Hold, HoldMode,
+        HoldRecord, HoldScope, HoldView, Item, ItemFate, Later, Ledger, LedgerError, LedgerKey,
+        Occurrence, RestoreGate, Rules, SchemaAge, overdue,
     };
     use time::{Duration, UtcDateTime};
 
@@ -66,6 +66,8 @@ mod cases {
         Place(u8),
         Release(u8),
         BackUp,
+        /// One more column, which erasures name from then on.
+        Migrate,
     }
 
     fn act() -> impl Strategy<Value = Act> {
@@ -79,6 +81,7 @@ mod cases {
             2 => hold().prop_map(Act::Place),
             1 => hold().prop_map(Act::Release),
             2 => Just(Act::BackUp),
+            1 => Just(Act::Migrate),
         ]
     }
 
@@ -91,6 +94,8 @@ mod cases {
     /// A store: a record that is not there was purged.
     #[derive(Debug, Clone, Default, PartialEq, Eq)]
     struct Store {
+        /// How many columns it has; erasures name them all.
+        schema: u8,
         records: BTreeMap<i64, Record>,
         erased: BTreeSet<i64>,
         holds: BTreeMap<HoldId, HoldRecord>,
@@ -164,6 +169,7 @@ mod cases {
                         world.ledger.append(tenant(), event(n), when, action, key);
                     }
                 }
+                Act::Migrate => store.schema += 1,
                 Act::BackUp => {
                     let head = world.ledger.head(tenant());
                     world.backups.push((store.clone(), head));
@@ -178,12 +184,18 @@ mod cases {
     fn restore(world: &World, copy: &Store, head: Head) -> Result<Store, GateRefused> {
         let newest = [world.ledger.head(tenant())];
         let entries = ready(world.ledger.since(tenant(), head, &newest));
-        let mut gate = RestoreGate::begin(entries, SchemaAge::Older)?;
         let mut copy = copy.clone();
+        let age = if copy.schema < world.store.schema {
+            SchemaAge::Older
+        } else {
+            SchemaAge::Same
+        };
+        let mut gate = RestoreGate::begin(entries, age)?;
         while gate.next() != GateStep::Open {
             assert!(gate.report().is_none(), "shut until the last step");
             let step = gate.next();
             match step {
+                GateStep::Migrate => copy.schema = world.store.schema,
                 GateStep::TakeHolds => {
                     let facts = &gate.replay().holds;
                     for id in facts.ids() {
@@ -206,6 +218,8 @@ mod cases {
                     }
                 }
                 GateStep::RunErasures => {
+                    let columns = copy.schema;
+                    assert_eq!(columns, world.store.schema, "erasures name every column");
                     for entry in &gate.replay().erasures {
                         if let LedgerKey::Item { id, .. } = &entry.key {
                             let id = i64::from_be_bytes(id.as_bytes().try_into().unwrap());
@@ -276,18 +290,52 @@ mod cases {
                 assert_eq!(observed, if allowed { Ok(()) } else { Err(GateOrder) });
                 assert_eq!(tried, gate, "a step that failed changes nothing");
             }
-            let observed = gate.observe(step, GateOutcome::Done(3));
+            let count =
+                10 + u64::try_from(all.iter().position(|one| *one == step).unwrap()).unwrap();
+            let observed = gate.observe(step, GateOutcome::Done(count));
             assert_eq!(observed.is_err(), step == Open);
         }
-        let report = gate.report().unwrap();
-        assert_eq!(
-            (report.holds, report.items, report.scanned_bytes),
-            (3, 3, 3)
-        );
+        let told = GateReport {
+            entries: 0,
+            holds: 11,
+            items: 12,
+            erasures: 13,
+            disposed: 14,
+            scanned_bytes: 15,
+        };
+        assert_eq!(gate.report(), Some(&told));
         let same = RestoreGate::begin(Ok(Vec::new()), SchemaAge::Same).unwrap();
         assert_eq!(same.next(), TakeHolds);
         let newer = RestoreGate::begin(Ok(Vec::new()), SchemaAge::Newer);
         assert!(matches!(newer, Err(GateRefused::Newer)));
+    }
+
+    // clause: P-47
+    #[test]
+    fn holds_that_contradict_themselves_open_nothing() {
+        let ledger = MemoryLedger::new();
+        let head = ledger.head(tenant());
+        let open = || RestoreGate::begin(ready(ledger.since(tenant(), head, &[])), SchemaAge::Same);
+        let (first, mut other) = (hold(1, at(0)), hold(1, at(0)));
+        other.scope = HoldScope::Class("record".parse().unwrap());
+        ledger.append_hold(&first, event(1), at(1));
+        let mut gate = open().unwrap();
+        for step in [
+            GateStep::TakeHolds,
+            GateStep::ReplayItems,
+            GateStep::RunErasures,
+            GateStep::Evaluate,
+            GateStep::Scan,
+        ] {
+            gate.observe(step, GateOutcome::Done(0)).unwrap();
+        }
+        assert_eq!(gate.report().map(|report| report.entries), Some(1));
+        ledger.append_hold(&other, event(2), at(2));
+        let refused = open();
+        assert!(
+            matches!(refused, Err(GateRefused::Hold(id)) if id == first.id),
+            "{refused:?}"
+        );
     }
 
     // clause: P-58

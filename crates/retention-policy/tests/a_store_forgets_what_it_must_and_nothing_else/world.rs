@@ -1,9 +1,4 @@
-//! Histories of one store, forked by copying its files: a copy is taken a second before, at, and a
-//! second after each bound of a bin (the deletion, the end of the floor, the ceiling), and each is
-//! put back at each of these instants. What opens is what the live store is then, to the bytes: no
-//! purged row, no row that was restored from the bin lost, no hold lost, no erasure undone; and a
-//! ledger that is older than the copy opens nothing.
-#![cfg(all(feature = "sqlite", feature = "serde"))]
+//! The files of a store of rows and of its ledger, and what happens to them.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -19,31 +14,29 @@ use retention_policy::apply::{Certifier, DisposeError, Disposer, Ended, Flush as
 use retention_policy::hold::sql::SqlHolds;
 use retention_policy::ledger::SqlLedger;
 use retention_policy::ledger::sql::outbox_row;
-use retention_policy::physical::Verify as _;
 use retention_policy::rows::{
     Order, RowDisposer, RowJournal, Rows, RowsUnder, Seen, Underneath, carry_out, catch_up,
 };
-use retention_policy::scan::Needle;
 use retention_policy::{
-    Disposal, Entry, GateOutcome, GateRefused, GateStep, Head, Hold, HoldAct, HoldMode, HoldScope,
-    HoldView, Holds as _, Item, ItemFate, ItemList, KeepUntil, Later, Ledger as _, LedgerError,
-    LedgerKey, Moment, Occurrence, PlanContext, Probe, RestoreGate, Retention as _, RuleSet,
-    SchemaAge, Slack, SqliteFlush, overdue, plan,
+    Disposal, Entry, GateOutcome, GateStep, Head, Hold, HoldAct, HoldMode, HoldScope, HoldView,
+    Holds as _, Item, ItemFate, ItemList, KeepUntil, Later, Ledger as _, LedgerKey, Moment,
+    Occurrence, PlanContext, Probe, RestoreGate, Retention as _, RuleSet, SchemaAge, Slack,
+    SqliteFlush, overdue, plan,
 };
 use sql_store::{Args, Db, Durability, Mode, SqliteOptions, SqliteProfile, Tx};
 use time::{Duration, UtcDateTime};
 
-type Outcome<T = ()> = Result<T, Box<dyn std::error::Error + Send + Sync>>;
+pub(super) type Outcome<T = ()> = Result<T, Box<dyn std::error::Error + Send + Sync>>;
 
 /// When three rows are deleted: an afternoon, so that the floor and the ceiling end apart.
-const DELETED: UtcDateTime = match UtcDateTime::from_unix_timestamp(1_772_550_000) {
+pub(super) const DELETED: UtcDateTime = match UtcDateTime::from_unix_timestamp(1_772_550_000) {
     Ok(at) => at,
     Err(_) => UtcDateTime::UNIX_EPOCH,
 };
-const SECOND: Duration = Duration::SECOND;
+pub(super) const SECOND: Duration = Duration::SECOND;
 /// Of these the second to the fourth are deleted, the third is restored from the bin, the fourth is
 /// held, and the fifth loses its name.
-const ROWS: [&str; 5] = ["as-is", "due", "back", "held", "erased"];
+pub(super) const ROWS: [&str; 5] = ["as-is", "due", "back", "held", "erased"];
 
 const RULES: &str = r#"
 format = "covenant/rules/v1"
@@ -74,25 +67,25 @@ period = "P30D"
 late = "PT25H"
 "#;
 
-fn tenant() -> TenantId {
+pub(super) fn tenant() -> TenantId {
     TenantId::from_bytes([7; 16])
 }
 
-fn salt(row: &str) -> Outcome<Probe> {
+pub(super) fn salt(row: &str) -> Outcome<Probe> {
     Ok(Probe::new(
         <[u8; 24]>::try_from(format!("salt of the row {row:-<8}").as_bytes())
             .or(Err("a probe has 24 bytes"))?,
     ))
 }
 
-fn rules() -> Outcome<Arc<RuleSet>> {
+pub(super) fn rules() -> Outcome<Arc<RuleSet>> {
     Ok(Arc::new(
         RuleSet::from_toml(RULES).map_err(|errors| errors.to_string())?,
     ))
 }
 
 /// The end of the floor and the ceiling of what was deleted.
-fn bounds() -> Outcome<[UtcDateTime; 2]> {
+pub(super) fn bounds() -> Outcome<[UtcDateTime; 2]> {
     let events = [Occurrence::new("note.deleted", DELETED)];
     let item = Item::new(tenant(), "note", ItemId::try_from("due")?, &events);
     let verdict = rules()?.evaluate(&item, &HoldView::none(), &Moment::at(DELETED));
@@ -104,7 +97,7 @@ fn bounds() -> Outcome<[UtcDateTime; 2]> {
 
 /// What happens at one instant.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Act {
+pub(super) enum Act {
     Delete,
     Erase,
     Hold,
@@ -115,16 +108,16 @@ enum Act {
 }
 
 /// The files of a store and of its ledger, open.
-struct World {
+pub(super) struct World {
     folder: PathBuf,
-    rows: Rows,
-    ledger: SqlLedger,
+    pub(super) rows: Rows,
+    pub(super) ledger: SqlLedger,
     ledger_db: Db,
     rules: Arc<RuleSet>,
 }
 
 /// What can be read of a store: rows with the instant of their deletion and their names, and holds.
-type Readable = (Vec<(String, Option<UtcDateTime>, String)>, HoldView);
+pub(super) type Readable = (Vec<(String, Option<UtcDateTime>, String)>, HoldView);
 
 /// Takes parts; what they say is another test's.
 #[derive(Debug, Default)]
@@ -149,7 +142,7 @@ async fn open(file: &Path) -> Outcome<Db> {
     })
 }
 
-async fn begin(db: &Db) -> Outcome<Tx> {
+pub(super) async fn begin(db: &Db) -> Outcome<Tx> {
     let tag = TxTag {
         txn: TxnId::from_bytes([7; 16]),
         tenant: Some(tenant()),
@@ -159,7 +152,7 @@ async fn begin(db: &Db) -> Outcome<Tx> {
 }
 
 impl World {
-    async fn open(folder: &Path) -> Outcome<Self> {
+    pub(super) async fn open(folder: &Path) -> Outcome<Self> {
         let rows = Rows::open(open(&folder.join("rows.db")).await?).await?;
         let ledger_db = open(&folder.join("ledger.db")).await?;
         let ledger = SqlLedger::open(ledger_db.clone()).await?;
@@ -172,7 +165,7 @@ impl World {
         })
     }
 
-    async fn create(folder: &Path) -> Outcome<Self> {
+    pub(super) async fn create(folder: &Path) -> Outcome<Self> {
         std::fs::create_dir_all(folder)?;
         let world = Self::open(folder).await?;
         let of = tenant();
@@ -210,13 +203,13 @@ impl World {
     }
 
     /// Closes the store, and opens a copy of its files in this folder beside it.
-    async fn fork(self, to: &Path) -> Outcome<(Self, Self)> {
+    pub(super) async fn fork(self, to: &Path) -> Outcome<(Self, Self)> {
         let folder = self.close().await;
         copy(&folder, to, &["rows.db", "ledger.db"])?;
         Ok((Self::open(&folder).await?, Self::open(to).await?))
     }
 
-    async fn close(self) -> PathBuf {
+    pub(super) async fn close(self) -> PathBuf {
         self.rows.db().close().await;
         self.ledger_db.close().await;
         self.folder
@@ -254,7 +247,7 @@ impl World {
         Ok(SqlHolds::open(self.rows.db().clone(), ledger).await?)
     }
 
-    async fn act(&self, act: Act, at: UtcDateTime) -> Outcome {
+    pub(super) async fn act(&self, act: Act, at: UtcDateTime) -> Outcome {
         let hold = HoldId::from_bytes([8; 16]);
         match act {
             Act::Delete => {
@@ -309,7 +302,7 @@ impl World {
     }
 
     /// Disposes of all that goes by now; says how many.
-    async fn sweep(&self, now: UtcDateTime) -> Outcome<usize> {
+    pub(super) async fn sweep(&self, now: UtcDateTime) -> Outcome<usize> {
         let Seen { items, holds } = self.rows.seen(tenant()).await?;
         let occurrences = items.occurrences();
         let views = items.views(&occurrences);
@@ -328,9 +321,16 @@ impl World {
         }
         let order = Order::new(tenant(), plan.hash(), [9; 32]);
         let probes = self.rows.probes(tenant(), plan.items()).await?;
-        let disposals = order.disposals(&plan, &self.rules, &probes, |_, _| None);
-        let mut disposals = disposals.ok_or("no disposals")?;
-        self.rows.admit(&order, &disposals, now).await?;
+        let mut disposals = match self.rows.order(tenant(), order.id()).await? {
+            // what an earlier sweep began
+            Some((_, disposals)) => disposals,
+            None => {
+                let made = order.disposals(&plan, &self.rules, &probes, |_, _| None);
+                let made = made.ok_or("no disposals")?;
+                self.rows.admit(&order, &made, now).await?;
+                made
+            }
+        };
         let flush = Arc::new(flush());
         let files = Underneath {
             place: self.file(),
@@ -355,11 +355,11 @@ impl World {
         Ok(go.len())
     }
 
-    fn file(&self) -> PathBuf {
+    pub(super) fn file(&self) -> PathBuf {
         self.folder.join("rows.db")
     }
 
-    async fn readable(&self) -> Outcome<Readable> {
+    pub(super) async fn readable(&self) -> Outcome<Readable> {
         let mut tx = begin(self.rows.db()).await?;
         let sql = "SELECT id, deleted_at, name FROM note ORDER BY id";
         let mut notes = Vec::new();
@@ -378,7 +378,7 @@ impl World {
     }
 
     /// Brings a file that was put back to what it would be now; `head` is the copy's.
-    async fn reopen(&self, head: Head, now: UtcDateTime) -> Outcome {
+    pub(super) async fn reopen(&self, head: Head, now: UtcDateTime) -> Outcome {
         let newest = [self.ledger.head(tenant()).await?];
         let entries = self.ledger.since(tenant(), head, &newest).await;
         let mut gate = RestoreGate::begin(entries, SchemaAge::Same)?;
@@ -440,11 +440,11 @@ impl World {
     }
 }
 
-const fn flush() -> SqliteFlush {
+pub(super) const fn flush() -> SqliteFlush {
     SqliteFlush::new(Durability::Off)
 }
 
-fn copy(from: &Path, to: &Path, names: &[&str]) -> Outcome {
+pub(super) fn copy(from: &Path, to: &Path, names: &[&str]) -> Outcome {
     std::fs::create_dir_all(to)?;
     for name in names {
         std::fs::copy(from.join(name), to.join(name))?;
@@ -454,171 +454,5 @@ fn copy(from: &Path, to: &Path, names: &[&str]) -> Outcome {
             std::fs::copy(from.join(&log), to.join(&log))?;
         }
     }
-    Ok(())
-}
-
-/// A copy of the rows, and the head of the ledger then.
-#[derive(Debug, Clone)]
-struct Snapshot {
-    folder: PathBuf,
-    head: Head,
-}
-
-/// A number of folders, each new.
-struct Folders {
-    root: tempfile::TempDir,
-    count: usize,
-}
-
-impl Folders {
-    fn next(&mut self) -> PathBuf {
-        self.count += 1;
-        self.root.path().join(self.count.to_string())
-    }
-}
-
-/// Everything that can be looked at of a store now: what is read, and which salts its files hold.
-async fn look(world: World) -> Outcome<(Readable, Vec<&'static str>)> {
-    let readable = world.readable().await?;
-    let file = world.file();
-    world.close().await;
-    let mut there = Vec::new();
-    for row in ROWS {
-        let seen = flush().verify(&file, &[Needle::from(&salt(row)?)]).await?;
-        if !seen.is_absent() {
-            there.push(row);
-        }
-    }
-    Ok((readable, there))
-}
-
-/// What the histories came to.
-#[derive(Debug, Default, PartialEq, Eq)]
-struct Tried {
-    histories: u32,
-    restores: u32,
-    refused: u32,
-    rows_left: BTreeMap<usize, u32>,
-}
-
-/// Puts every copy back at this instant, and compares it with the live store, which sweeps too.
-async fn put_back(
-    folders: &mut Folders,
-    world: World,
-    snapshots: &[Snapshot],
-    now: UtcDateTime,
-    tried: &mut Tried,
-) -> Outcome<World> {
-    let (world, live) = world.fork(&folders.next()).await?;
-    live.act(Act::Sweep, now).await?;
-    let expect = look(live).await?;
-    let rows = expect.0.0.iter().map(|(id, ..)| id.as_str());
-    let mut rows: Vec<&str> = rows.collect();
-    let mut there = expect.1.clone();
-    rows.sort_unstable();
-    there.sort_unstable();
-    assert_eq!(rows, there, "{now}: bytes are there of the rows alone");
-    *tried.rows_left.entry(rows.len()).or_default() += 1;
-    let folder = world.close().await;
-    for (n, snapshot) in snapshots.iter().enumerate() {
-        let fork = folders.next();
-        copy(&folder, &fork, &["ledger.db"])?;
-        copy(&snapshot.folder, &fork, &["rows.db"])?;
-        let back = World::open(&fork).await?;
-        back.reopen(snapshot.head, now).await?;
-        let opened = look(back).await?;
-        assert_eq!(opened, expect, "copy {n} put back at {now}");
-        tried.restores += 1;
-        std::fs::remove_dir_all(fork)?;
-    }
-    World::open(&folder).await
-}
-
-/// A ledger of the time of one copy, beside another copy: it must have what that one knew.
-async fn older_ledgers(
-    folders: &mut Folders,
-    snapshots: &[Snapshot],
-    now: UtcDateTime,
-    tried: &mut Tried,
-) -> Outcome {
-    for ledger in snapshots {
-        for rows in snapshots {
-            let fork = folders.next();
-            copy(&ledger.folder, &fork, &["ledger.db"])?;
-            copy(&rows.folder, &fork, &["rows.db"])?;
-            let back = World::open(&fork).await?;
-            let opened = back.reopen(rows.head, now).await;
-            let behind = opened.as_ref().is_err_and(|error| {
-                matches!(
-                    error.downcast_ref(),
-                    Some(GateRefused::Ledger(LedgerError::Behind { .. }))
-                )
-            });
-            assert_eq!(behind, ledger.head.size < rows.head.size, "{opened:?}");
-            assert_eq!(opened.is_ok(), !behind, "{opened:?}");
-            tried.refused += u32::from(behind);
-            back.close().await;
-            std::fs::remove_dir_all(fork)?;
-        }
-    }
-    Ok(())
-}
-
-// clause: P-47, P-51, P-52
-#[tokio::test]
-async fn in_each_history() -> Outcome {
-    let [floor, ceiling] = bounds()?;
-    assert!(DELETED + Duration::days(30) < floor && floor + SECOND < ceiling - SECOND);
-    // at each instant, what may happen: where there are two, the history forks
-    let course: [(UtcDateTime, &[Act]); 10] = [
-        (DELETED - SECOND, &[Act::Nothing]),
-        (DELETED, &[Act::Delete]),
-        (DELETED + SECOND, &[Act::Erase]),
-        (DELETED + SECOND * 2, &[Act::Hold]),
-        (floor - SECOND, &[Act::TakeBack]),
-        (floor, &[Act::Sweep, Act::Nothing]),
-        (floor + SECOND, &[Act::Release, Act::Nothing]),
-        (ceiling - SECOND, &[Act::Nothing]),
-        (ceiling, &[Act::Sweep]),
-        (ceiling + SECOND, &[Act::Nothing]),
-    ];
-    let mut folders = Folders {
-        root: tempfile::tempdir()?,
-        count: 0,
-    };
-    let mut tried = Tried::default();
-    let first = World::create(&folders.next()).await?;
-    first.act(Act::Nothing, DELETED - SECOND * 2).await?;
-    let mut open: Vec<(PathBuf, usize, Vec<Snapshot>)> = vec![(first.close().await, 0, Vec::new())];
-    while let Some((folder, at, snapshots)) = open.pop() {
-        let Some((now, acts)) = course.get(at) else {
-            older_ledgers(&mut folders, &snapshots, ceiling + SECOND * 2, &mut tried).await?;
-            tried.histories += 1;
-            continue;
-        };
-        for act in *acts {
-            let fork = folders.next();
-            copy(&folder, &fork, &["rows.db", "ledger.db"])?;
-            let world = World::open(&fork).await?;
-            world.act(*act, *now).await?;
-            let head = world.ledger.head(tenant()).await?;
-            let fork = world.close().await;
-            let taken = folders.next();
-            copy(&fork, &taken, &["rows.db", "ledger.db"])?;
-            let mut snapshots = snapshots.clone();
-            snapshots.push(Snapshot {
-                folder: taken,
-                head,
-            });
-            let world = World::open(&fork).await?;
-            let world = put_back(&mut folders, world, &snapshots, *now, &mut tried).await?;
-            open.push((world.close().await, at + 1, snapshots));
-        }
-    }
-    assert_eq!(tried.histories, 4, "two forks");
-    assert!(tried.restores > 150 && tried.refused > 50, "{tried:?}");
-    // all five, then without what was due, then without what was held
-    let left: Vec<usize> = tried.rows_left.keys().copied().collect();
-    assert_eq!(left, [3, 4, 5], "{tried:?}");
     Ok(())
 }

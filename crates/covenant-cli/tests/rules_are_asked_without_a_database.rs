@@ -167,6 +167,7 @@ fn each_exit_code_has_its_cause() -> Outcome {
     changed("short.toml", "P8Y", "P7Y")?;
     changed("gap.toml", "store = [\"backups\"]", "store = [\"main\"]")?;
     changed("typo.toml", "authority", "autority")?;
+    changed("period.toml", "P8Y", "8Y")?;
     changed("name.toml", "id = \"tax\"", "id = \"Tax\"")?;
     let check = |line: &str, code: i32, says: &str| -> Outcome {
         let args: Vec<&str> = line.split_whitespace().collect();
@@ -183,7 +184,16 @@ fn each_exit_code_has_its_cause() -> Outcome {
         "no rule for class invoice in store backups",
     )?;
     check("retention check typo.toml", 2, "has no key \"autority\"")?;
-    check("retention check name.toml", 2, "malformed name")?;
+    check(
+        "retention check name.toml",
+        2,
+        "malformed name of a rule: a name is a letter",
+    )?;
+    check(
+        "retention check period.toml",
+        2,
+        "bad period: a period is written P",
+    )?;
     check("retention check nothing.toml", 2, "no such file")?;
     check("retention residency short.toml", 2, "leave no room")?;
     check(

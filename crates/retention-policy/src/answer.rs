@@ -12,6 +12,7 @@ use std::collections::BTreeSet;
 use covenant_core::{HoldId, PrincipalId, TenantId, Zone};
 use time::UtcDateTime;
 
+use crate::error::whole;
 use crate::file::{
     Fields, FileErrorKind, FileErrors, Mistakes, Value, in_places, parse_json, rules_of,
 };
@@ -64,7 +65,7 @@ fn told(errors: &FileErrors) -> Value {
         Value::table([
             ("line", Value::count(error.line)),
             ("column", Value::count(error.column)),
-            ("message", Value::text(&error.kind)),
+            ("message", Value::Text(whole(&error.kind))),
         ])
     }))
 }

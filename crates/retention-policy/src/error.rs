@@ -254,7 +254,19 @@ impl RuleError {
     }
 }
 
-/// Every reason why rules do not load; at least one.
+/// An error with every cause behind it: for lists, which have no cause of their own to follow.
+pub(crate) fn whole(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        text.push_str(": ");
+        text.push_str(&error.to_string());
+        cause = error.source();
+    }
+    text
+}
+
+/// Every reason why rules do not load; at least one. It prints each with its causes.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct RuleErrors(Vec<RuleError>);
 
@@ -281,7 +293,7 @@ impl fmt::Display for RuleErrors {
             if at > 0 {
                 f.write_str("; ")?;
             }
-            fmt::Display::fmt(error, f)?;
+            f.write_str(&whole(error))?;
         }
         Ok(())
     }

@@ -7,6 +7,7 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
+use crate::error::whole;
 use crate::spec::RulesFile;
 use crate::{RuleError, RuleSet};
 
@@ -28,8 +29,7 @@ pub const FILE_LEN_BYTES_MAX: usize = 1 << 20;
 pub const RULES_SCHEMA: &str = include_str!("../schema/rules-v1.schema.json");
 
 /// One mistake in a file; the message names keys, ids and figures, and no content of items.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{line}:{column}: {kind}")]
+#[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct FileError {
     /// The line, from 1.
@@ -37,8 +37,20 @@ pub struct FileError {
     /// The column in characters, from 1.
     pub column: u32,
     /// What is wrong.
-    #[source]
     pub kind: FileErrorKind,
+}
+
+impl fmt::Display for FileError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { line, column, kind } = self;
+        write!(f, "{line}:{column}: {kind}")
+    }
+}
+impl std::error::Error for FileError {
+    /// What is behind the kind, which is printed with the place.
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        self.kind.source()
+    }
 }
 
 /// What is wrong with a file.
@@ -59,7 +71,7 @@ pub enum FileErrorKind {
     Rule(#[from] RuleError),
 }
 
-/// Every mistake in a file, in the order of its lines; at least one.
+/// Every mistake in a file, in the order of its lines; at least one. It prints each with its causes.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct FileErrors(Vec<FileError>);
 
@@ -81,7 +93,7 @@ impl fmt::Display for FileErrors {
             if at > 0 {
                 f.write_str("; ")?;
             }
-            fmt::Display::fmt(error, f)?;
+            f.write_str(&whole(error))?;
         }
         Ok(())
     }

@@ -15,6 +15,20 @@ mod cases {
     }
 
     #[test]
+    fn what_is_printed_has_every_cause() {
+        let bad = good().keep("Record", "record.deleted", "30D");
+        let said = bad.build().unwrap_err().to_string();
+        assert!(
+            said.contains("rule keep-2: bad period: a period is written P"),
+            "{said}"
+        );
+        assert!(
+            said.contains("malformed name of a class: a name is a letter"),
+            "{said}"
+        );
+    }
+
+    #[test]
     fn one_figure_for_floor_and_ceiling_is_refused_without_a_tolerance() {
         let pair = || good().gone("record", "record.deleted", "P30D");
         assert!(matches!(errors(&pair())[..], [RuleError::ZeroWidth { .. }]));

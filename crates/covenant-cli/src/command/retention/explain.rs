@@ -14,7 +14,7 @@ use super::check::parsed;
 use super::rules::{items, sound};
 use super::store::{Needs, StorePlace};
 use super::{instant, shown};
-use crate::command::key_place::waited;
+use crate::command::key_place::{chain, waited};
 use crate::output::{FALSE, Failure, GOOD, Report, Table};
 
 #[derive(Debug, clap::Args)]
@@ -146,7 +146,7 @@ fn of_json(item: &str) -> Result<Items, Failure> {
                 1 => error.column.saturating_sub(indent).max(1),
                 _ => error.column,
             };
-            format!("the item:{}:{column}: {}", error.line, error.kind)
+            format!("the item:{}:{column}: {}", error.line, chain(&error.kind))
         });
         Failure::usage_lines(lines.collect())
     })

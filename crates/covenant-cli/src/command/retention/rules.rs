@@ -6,6 +6,7 @@ use covenant::DocumentRules;
 use policy_document::{DOCUMENT_LEN_BYTES_MAX, Document};
 use retention_policy::{FileErrorKind, ITEMS_LEN_BYTES_MAX, Items, RuleError, RuleSet, RulesFile};
 
+use crate::command::key_place::chain;
 use crate::input;
 use crate::output::Failure;
 
@@ -29,7 +30,10 @@ pub(super) fn load(path: &Path) -> Result<Loaded, Failure> {
         })?;
         return Ok(match RuleSet::load(DocumentRules::of(&document).file) {
             Ok(set) => Loaded::Sound(Box::new(set)),
-            Err(errors) => Loaded::Unsound(errors.into_iter().map(|e| e.to_string()).collect()),
+            Err(errors) => {
+                let errors = errors.as_slice().iter();
+                Loaded::Unsound(errors.map(|error| chain(error)).collect())
+            }
         });
     }
     let read = if text.trim_start().starts_with('{') {
@@ -39,12 +43,7 @@ pub(super) fn load(path: &Path) -> Result<Loaded, Failure> {
     };
     read.map(|set| Loaded::Sound(Box::new(set)))
         .or_else(|errors| {
-            let lines = || {
-                errors
-                    .as_slice()
-                    .iter()
-                    .map(|error| place(error.to_string()))
-            };
+            let lines = || errors.as_slice().iter().map(|error| place(chain(error)));
             if errors
                 .as_slice()
                 .iter()
@@ -88,7 +87,7 @@ pub(super) fn items(path: &Path) -> Result<Items, Failure> {
     let text = input::text(path, ITEMS_LEN_BYTES_MAX)?;
     Items::from_json(&text).map_err(|errors| {
         let lines = errors.as_slice().iter();
-        let lines = lines.map(|error| format!("{}:{error}", path.display()));
+        let lines = lines.map(|error| format!("{}:{}", path.display(), chain(error)));
         Failure::usage_lines(lines.collect())
     })
 }

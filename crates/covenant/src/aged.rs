@@ -1,4 +1,4 @@
-//! Live records under ceilings that their tenant set for itself: so long after they were made, or
+//! Live records under ceilings that their tenant set for itself, or that everybody has: so long after they were made, or
 //! last changed, nothing of them is left. The page keeps what is deleted in the bin for its floor,
 //! and no rule of a tenant cuts that short; so a record goes into the bin as long before its ceiling
 //! as the bin and the purge may take, and from there like every other one.
@@ -22,10 +22,10 @@ use time::UtcDateTime;
 
 use crate::assembly::Covenant;
 use crate::disposal::{Recorded, Wanted};
-use crate::error::Error;
+use crate::error::{Error, StartError};
 use crate::own_rules::Preview;
 use crate::plans::{self, PlanKind};
-use crate::profile::CLASS_RECORD;
+use crate::profile::{CLASS_RECORD, Profile};
 use crate::sweep::kind;
 
 /// How long before the last possible moment a record goes into the bin; ours: what goes is collected
@@ -103,7 +103,7 @@ impl Aged {
     }
 }
 
-/// A ceiling of a tenant that its records could not meet by way of the bin.
+/// A ceiling on live records that they could not meet by way of the bin.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct TooShort {
@@ -135,6 +135,8 @@ impl fmt::Display for TooShort {
         )
     }
 }
+
+impl std::error::Error for TooShort {}
 
 /// A length in days and hours, rounded up.
 struct Days(Duration);
@@ -342,6 +344,18 @@ fn before(at: UtcDateTime, by: Duration) -> UtcDateTime {
 fn after(at: UtcDateTime, by: Duration) -> UtcDateTime {
     let by = time::Duration::try_from(by).unwrap_or(time::Duration::MAX);
     at.saturating_add(by)
+}
+
+/// Refuses ceilings of everybody on live records that the way through the bin does not fit in.
+///
+/// # Errors
+/// [`StartError::TooShort`].
+pub(crate) fn check(profile: &Profile) -> Result<(), StartError> {
+    let nobody = TenantId::from_bytes([0; 16]);
+    match Ceilings::of(&profile.rules, nobody, &profile.rows) {
+        Ok(_) => Ok(()),
+        Err(short) => Err(StartError::TooShort(Box::new(short))),
+    }
 }
 
 impl Covenant {

@@ -31,6 +31,7 @@ use time::UtcDateTime;
 use tokio::sync::{OwnedRwLockReadGuard, OwnedRwLockWriteGuard, RwLock};
 use uuid::Uuid;
 
+use crate::aged;
 use crate::bucket;
 use crate::control::{self, Heads};
 use crate::error::{Error, StartError};
@@ -237,6 +238,7 @@ impl Covenant {
         };
         let holdings: Arc<dyn Holdings> = wrapped(wraps.holdings, Arc::new(all_stores));
         let stores = held::ruled(&profile, &holdings.held())?;
+        aged::check(&profile)?;
         let region = profile
             .regions
             .iter()

@@ -98,12 +98,18 @@ impl Covenant {
         installed.map_err(Error::unavailable)?;
         checked.map_err(Error::unavailable)?;
         // A store in which nothing lies yet has no backlog that somebody should look at first.
-        match plans::planned(&parts.control, tenant, PlanKind::Bin).await? {
-            None => {
-                let swept = (tenant, PlanKind::Bin);
-                plans::settle(&parts.control, swept, parts.profile.rules.digest()).await
+        let swept = (tenant, PlanKind::Bin);
+        let planned = plans::planned(&parts.control, tenant, PlanKind::Bin).await?;
+        if planned.is_none() {
+            plans::settle(&parts.control, swept, parts.profile.rules.digest()).await?;
+        }
+        match self.ceilings(tenant)? {
+            // likewise, once a sweep has looked
+            Some(_) => {
+                self.put_due(&self.live_row(tenant, parts.clock.now()))
+                    .await
             }
-            Some(_) => Ok(()),
+            None => Ok(()),
         }
     }
 

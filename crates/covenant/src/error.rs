@@ -62,6 +62,9 @@ pub enum StartError {
     /// what is missing.
     #[error("the copies of the keys are incomplete: {0}")]
     CopiesIncomplete(String),
+    /// A ceiling of everybody's on live records is shorter than their way through the bin.
+    #[error("{0}")]
+    TooShort(Box<crate::aged::TooShort>),
     /// The profile names no region.
     #[error("the profile names no region")]
     NoRegion,

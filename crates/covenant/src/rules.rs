@@ -211,7 +211,8 @@ impl<'d> Bridge<'d> {
                 Action::BackupCompleted => BACKUP_CONSISTENT,
                 other => other.name(),
             };
-            let waits = matches!(to, Action::DatabaseDeleted | Action::DatabasePurged);
+            let waits = matches!(to, Action::DatabaseDeleted | Action::DatabasePurged)
+                || matches!(from, Action::RecordCreated | Action::ChangeRecorded);
             self.rules.push(RuleSpec {
                 id: number("ceiling"),
                 bound: Kind::Ceiling,
@@ -277,9 +278,11 @@ impl<'d> Bridge<'d> {
         let all = || self.classes.iter().map(|class| class.id.clone());
         let below = |root: &str| all().filter(|class| self.is_below(class, root)).collect();
         match from {
-            Action::RecordDeleted | Action::RecordManualPurge | Action::RecordPurged => {
-                below(CLASS_RECORD)
-            }
+            Action::RecordCreated
+            | Action::ChangeRecorded
+            | Action::RecordDeleted
+            | Action::RecordManualPurge
+            | Action::RecordPurged => below(CLASS_RECORD),
             Action::ErasureRequested => below("account"),
             Action::TrialEnded
             | Action::SubscriptionCancelled

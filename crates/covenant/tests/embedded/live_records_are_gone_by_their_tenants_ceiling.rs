@@ -3,18 +3,18 @@
 //! a backup in which it outlived its ceiling. One that the way through the bin does not fit in is
 //! refused with the numbers.
 
-use covenant::{Error, PlanKind, Progress, Waits, Wraps};
+use covenant::{Error, PlanKind, Profile, Progress, Waits, Wraps};
 use covenant_core::event::ActorContext;
 use covenant_core::{Action, Clock as _, HoldId, PrincipalId, TxTag, TxnId};
 use retention_policy::{
-    Bound, Hold, HoldAct, HoldMode, HoldScope, Later, Limits, Release, RuleSpec,
+    Bound, Hold, HoldAct, HoldMode, HoldScope, Later, Limits, Release, RuleSet, RuleSpec,
 };
 use sql_store::{Args, Db, Mode, SqliteOptions, SqliteProfile};
 use tenant_isolation::{Caller, ServiceKind};
 use time::Duration;
 
 use crate::broken::{Switch, sink};
-use crate::common::{Outcome, Stage, admin, admin_id, covered, full, item, plain, tenant};
+use crate::common::{Outcome, Stage, admin, admin_id, covered, full, item, plain, profile, tenant};
 
 /// The ceiling of these tests.
 const FORTY: Duration = Duration::days(40);
@@ -307,6 +307,38 @@ async fn and_does_not_come_back_from_a_backup() -> Outcome {
     covenant.restore_in_place(&service, me, snapshot.id).await?;
     assert_eq!(live(&stage).await?, ["young"]);
     covered(&stage).await
+}
+
+/// Everybody's rules may say it too, for every tenant; a page that the bin does not fit in does not
+/// start.
+#[tokio::test]
+async fn or_by_that_of_everybody() -> Outcome {
+    let everybodys = |period: &str| -> Outcome<Profile> {
+        let mut profile = profile("prodb")?;
+        let mut file = profile.rules.file().clone();
+        file.rules.push(RuleSpec {
+            stores: vec![profile.rows.clone()],
+            to: Some(Action::RecordPurged.name().to_owned()),
+            ..ceiling(Action::RecordCreated, period)
+        });
+        profile.rules = RuleSet::load(file)?;
+        Ok(profile)
+    };
+    let short = Stage::with(everybodys("P20D")?, Wraps::default()).await;
+    let told = short.err().map(|error| error.to_string());
+    let told = told.ok_or("a ceiling that the bin does not fit in starts")?;
+    assert!(told.contains("own-age"), "{told}");
+    let stage = Stage::with(everybodys("P40D")?, Wraps::default()).await?;
+    let (covenant, me, who) = (&stage.covenant, tenant(1), admin(1));
+    covenant.create_tenant(me, admin_id(1)).await?;
+    assert_eq!(covenant.sweep().await?.failed, 0);
+    let written = covenant.put(&who, me, &item("old")?, &full("old")).await?;
+    let swept = stage.run_for(TEN).await?;
+    assert_eq!((swept.binned, swept.waiting, swept.failed), (1, 0, 0));
+    let swept = stage.run_for(FORTY - TEN).await?;
+    assert_eq!((swept.purged, swept.failed), (1, 0));
+    assert_eq!(stage.live_sightings(&written.body)?, 0);
+    Ok(())
 }
 
 /// What the database would do for one of our statements.

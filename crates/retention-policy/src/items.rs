@@ -9,7 +9,7 @@ use crate::{Item, Occurrence};
 mod text;
 
 #[cfg(feature = "serde")]
-pub use text::{ITEMS_FORMAT, ITEMS_LEN_BYTES_MAX};
+pub use text::{ITEM_EVENTS_MAX, ITEMS_FORMAT, ITEMS_LEN_BYTES_MAX};
 #[cfg(feature = "serde")]
 pub(crate) use text::{instant, shown};
 

@@ -111,7 +111,7 @@ pub use hold::{
 };
 pub use item::{Item, Moment, STORE_MAIN};
 #[cfg(feature = "serde")]
-pub use items::{ITEMS_FORMAT, ITEMS_LEN_BYTES_MAX};
+pub use items::{ITEM_EVENTS_MAX, ITEMS_FORMAT, ITEMS_LEN_BYTES_MAX};
 #[cfg(any(feature = "serde", feature = "sql"))]
 pub use items::{Items, OwnedItem};
 pub use ledger::{

@@ -3,7 +3,7 @@
 
 #[cfg(test)]
 mod cases {
-    use retention_policy::{Items, RulesFile, answer};
+    use retention_policy::{ITEM_EVENTS_MAX, Items, RulesFile, answer};
     use serde_json::{Value, json};
 
     const FULL: &str = include_str!("data/full.toml");
@@ -160,6 +160,13 @@ mod cases {
         let mut other = list.clone();
         other["format"] = json!("covenant/items/v2");
         assert!(Items::from_json(&other.to_string()).is_err());
+        let mut other = list.clone();
+        let event = json!({ "name": "invoice.issued", "at": "2026-01-01T00:00:00Z" });
+        for (more, good) in [(ITEM_EVENTS_MAX, true), (ITEM_EVENTS_MAX + 1, false)] {
+            other["items"][0]["events"] = vec![event.clone(); more].into();
+            let read = Items::from_json(&other.to_string());
+            assert_eq!(read.is_ok(), good, "{more} events");
+        }
         let mut other = list;
         other["items"][0]["colour"] = json!("red");
         assert!(Items::from_json(&other.to_string()).is_err());

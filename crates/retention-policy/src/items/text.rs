@@ -10,6 +10,9 @@ use crate::file::{Fields, FileErrorKind, FileErrors, Mistakes, Node, Value, pars
 
 /// The first value of every list of items.
 pub const ITEMS_FORMAT: &str = "covenant/items/v1";
+/// Most events of one item in a list: a bound of ours, for those that are still to come are looked at
+/// together.
+pub const ITEM_EVENTS_MAX: usize = 4_096;
 /// Longest list of items in bytes: 64 MiB, a bound of ours.
 pub const ITEMS_LEN_BYTES_MAX: usize = 64 << 20;
 
@@ -87,6 +90,10 @@ fn item(fields: &mut Fields<'_>, mistakes: &mut Mistakes<'_>) -> Option<OwnedIte
         let at = event.take("at").and_then(|node| instant(node, mistakes));
         at.map(|at| (name, at))
     });
+    if events.len() > ITEM_EVENTS_MAX {
+        let at = fields.take("events").map_or(fields.at(), |node| node.at);
+        mistakes.shape(at, format!("an item has at most {ITEM_EVENTS_MAX} events"));
+    }
     let made_at = fields
         .take("made_at")
         .and_then(|node| instant(node, mistakes));

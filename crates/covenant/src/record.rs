@@ -512,7 +512,7 @@ impl Covenant {
     ) -> Result<OpenChange<'s, L>, Error> {
         let sink = self.parts().sink.clone();
         let mut prepared = Vec::new();
-        for event in events {
+        for event in in_order(events) {
             prepared.push(sink.prepare(event).await?);
         }
         let mut tx = scope.begin(self.parts().tenants.as_ref()).await?;
@@ -526,6 +526,18 @@ impl Covenant {
         };
         Ok(OpenChange { tx, marks })
     }
+}
+
+/// The events with their ids in their own order: a log has those of one instant by their ids, which
+/// are drawn, and an order by hand comes before the purge that it is about.
+// clause: P-51
+fn in_order(mut events: Vec<Event>) -> Vec<Event> {
+    let mut ids: Vec<_> = events.iter().map(|event| event.id).collect();
+    ids.sort_unstable();
+    for (event, id) in events.iter_mut().zip(ids) {
+        event.id = id;
+    }
+    events
 }
 
 /// A transaction that changes rows, announced to the triggers, its events recorded. Dropped, it is

@@ -3,7 +3,7 @@
 //! its keys after the shortest wait that a key has. Holds put all of it off.
 
 use covenant_core::sealer::Purpose;
-use covenant_core::{Action, ActorContext, ItemId, Owner, TenantId};
+use covenant_core::{Action, ActorContext, Event, ItemId, Outcome, Owner, Target, TenantId};
 use crypto_envelope::{
     AdminCall, Isolation, KeyAdmin as _, KeyError, KeyState, PendingWindow, Role,
 };
@@ -58,10 +58,13 @@ impl Covenant {
                 }
             },
         };
-        let attached = Attached {
+        let mut attached = Attached {
             due: row.iter().cloned().collect(),
             events: Vec::new(),
         };
+        if row.as_ref().is_some_and(|row| row.kind == kind::DATABASE) {
+            attached.events.push(self.deletion(caller, tenant, now)?);
+        }
         let change = RegistryChange::Terminate;
         parts
             .guard
@@ -75,6 +78,20 @@ impl Covenant {
             self.put_due(&Due { due_at, ..row }).await?;
         }
         Ok(())
+    }
+
+    /// The deletion of a database that a contract leaves behind, of which nothing else is promised: what
+    /// is in its bin goes with it, and the log says from when on (P-52).
+    fn deletion(&self, caller: &Caller, tenant: TenantId, at: UtcDateTime) -> Result<Event, Error> {
+        let target = Target::of(tenant, "database", ItemId::from(tenant.as_uuid()));
+        Ok(Event::new(
+            self.mint()?,
+            at,
+            caller.actor(),
+            Action::DatabaseDeleted,
+            target,
+            Outcome::Ok,
+        ))
     }
 
     /// When rows, files and backups go: with the keys, and no later than the rows may be there.

@@ -222,6 +222,8 @@ async fn where_nothing_is_promised_of_it_backups_keep_their_own_days() -> Outcom
     assert!(!stage.covenant.snapshots(me).await?.is_empty());
     let told = told(&stage).await?;
     assert!(told.contains(&Action::ContractTerminated) && !told.contains(&Action::BackupPurged));
+    // it goes as a deleted database goes, and the log says so
+    assert!(told.contains(&Action::DatabaseDeleted));
     let keys = stage.covenant.keys().list().await?;
     assert!(keys.iter().all(|key| key.key_state == KeyState::Enabled));
     Ok(())

@@ -1,10 +1,12 @@
 //! A purge by hand: an administrator alone orders it, its certificate opens under the deployment's key,
 //! and one that fails after its first effect is finished by the next sweep.
 
+use audit_log::log_of;
+use audit_log::store::entries_from;
 use covenant::{Error, FromBin, Progress, Wraps};
-use covenant_core::UserId;
 use covenant_core::note::Vkey;
 use covenant_core::statement::Statement;
+use covenant_core::{Action, UserId};
 use tenant_isolation::{Caller, Role};
 
 use crate::broken::{self, Switch};
@@ -55,6 +57,35 @@ async fn nothing_is_left_and_the_certificate_says_so() -> Outcome {
     let again = stage.covenant.purge(&who, tenant(1), FromBin::All).await;
     assert!(matches!(again, Err(Error::NotFound)), "{again:?}");
     covered(&stage).await
+}
+
+// clause: P-51
+#[tokio::test]
+async fn in_the_log_each_order_comes_before_its_purge() -> Outcome {
+    let (stage, _) = binned(Wraps::default()).await?;
+    let (who, me) = (admin(1), tenant(1));
+    for number in 0..16 {
+        let id = item(&format!("more-{number}"))?;
+        stage.covenant.put(&who, me, &id, &full("more")).await?;
+        stage.covenant.delete(&who, me, &id).await?;
+    }
+    let purged = stage.covenant.purge(&who, me, FromBin::All).await?;
+    assert_eq!(purged.records, 17);
+    stage.covenant.sequence().await?;
+    let entries = entries_from(stage.covenant.log().as_ref(), log_of(me), 0).await?;
+    let told = entries.iter().map(|entry| entry.leaf.action);
+    let mut owed = 0_u64;
+    for action in told {
+        match action {
+            Action::RecordManualPurge => owed += 1,
+            Action::RecordPurged => {
+                owed = owed.checked_sub(1).ok_or("a purge before its order")?;
+            }
+            _ => {}
+        }
+    }
+    assert_eq!(owed, 0);
+    Ok(())
 }
 
 #[tokio::test]

@@ -1,5 +1,6 @@
-//! The long random history of one document: fourteen virtual months in the life of a few tenants,
-//! with faults, crashes and wrong clocks, to which all monitors of the document listen.
+//! The long random history of one document: fourteen virtual months in the life of a few tenants, who
+//! come, delete, purge and leave, with faults, crashes and wrong clocks, to which all monitors of the
+//! document listen.
 //!
 //! Everything follows from the seed, so a sabotaged system lives through the same history: it is run
 //! again from the same seed, which is cheaper than a copy of a folder for each sabotage, and ends as

@@ -7,7 +7,7 @@ use covenant_core::SnapshotId;
 use time::{Duration, UtcDateTime};
 
 use super::plan::What;
-use crate::act::{Act, ActKind, Cadence, DepotFault, KeysAtHand, Record, Seen, Tenant};
+use crate::act::{Act, ActKind, Cadence, DepotFault, KeysAtHand, Person, Record, Seen, Tenant};
 use crate::canary::Canary;
 use crate::clock::Simulator;
 use crate::stage::{Stop, draw};
@@ -19,10 +19,19 @@ const STEADY: Tenant = Tenant(1);
 /// The tenant whose database is deleted.
 const LEAVING: Tenant = Tenant(2);
 
+/// The tenant whose contract begins later, and ends.
+const PASSING: Tenant = Tenant(3);
+
+/// The numbers of canaries in files start here: bodies of new records are numbered from 1, those of
+/// changed ones from the largest number of a record.
+const FILES_FROM: u64 = 1 << 48;
+
 /// What is known of one tenant.
 #[derive(Debug, Default)]
 struct Home {
     live: BTreeSet<Record>,
+    /// The live ones that have a file.
+    filed: BTreeSet<Record>,
     binned: BTreeSet<Record>,
     snapshots: Vec<SnapshotId>,
 }
@@ -62,13 +71,17 @@ impl<'a> Life<'a> {
     /// Both tenants begin, with one record each.
     pub(super) async fn begin(&mut self) -> Result<(), Stop> {
         for tenant in [STEADY, LEAVING] {
-            self.must(Act::CreateTenant { tenant }).await?;
-            self.homes.push((tenant, Home::default()));
-            self.put(tenant).await?;
+            self.begin_tenant(tenant).await?;
         }
         // a cadence that is set anew begins now, on a subject that would wait for the first slot
         let cadence = Cadence::AsPromised;
         self.may(Act::SetCadence { cadence }).await.map(drop)
+    }
+
+    async fn begin_tenant(&mut self, tenant: Tenant) -> Result<(), Stop> {
+        self.must(Act::CreateTenant { tenant }).await?;
+        self.homes.push((tenant, Home::default()));
+        self.put(tenant).await
     }
 
     /// From now on once a day.
@@ -95,11 +108,19 @@ impl<'a> Life<'a> {
             What::Change => self.change(tenant).await,
             What::Delete => self.delete(tenant).await,
             What::Undelete => self.undelete(tenant).await,
+            What::PurgeByHand => self.purge_by_hand(tenant).await,
+            What::DeleteFile => self.delete_file(tenant).await,
             What::BackUp => self.back_up(tenant).await,
             What::RestoreSnapshot => self.restore_snapshot(tenant).await,
             What::DeleteDatabase => {
                 self.must(Act::DeleteDatabase { tenant: LEAVING }).await?;
                 self.homes.retain(|(tenant, _)| *tenant != LEAVING);
+                Ok(())
+            }
+            What::BeginContract => self.begin_tenant(PASSING).await,
+            What::EndContract => {
+                self.may(Act::EndContract { tenant: PASSING }).await?;
+                self.homes.retain(|(tenant, _)| *tenant != PASSING);
                 Ok(())
             }
             What::Down(lasts) => self.fault(DepotFault::Down, lasts).await,
@@ -142,16 +163,23 @@ impl<'a> Life<'a> {
         self.records = self.records.saturating_add(1);
         let record = Record(self.records);
         let body = Canary::drawn(self.seed, u64::from(self.records));
+        // every other record has a file
+        let file = self.records.is_multiple_of(2);
+        let number = FILES_FROM.saturating_add(u64::from(self.records));
+        let attachment = file.then(|| Canary::drawn(self.seed, number));
         let act = Act::PutRecord {
             tenant,
             record,
             body,
             sensitive: None,
-            attachment: None,
+            attachment,
         };
         self.must(act).await?;
         if let Some(home) = self.home(tenant) {
             home.live.insert(record);
+            if file {
+                home.filed.insert(record);
+            }
         }
         Ok(())
     }
@@ -177,6 +205,7 @@ impl<'a> Life<'a> {
         self.must(Act::DeleteRecord { tenant, record }).await?;
         if let Some(home) = self.home(tenant) {
             home.live.remove(&record);
+            home.filed.remove(&record);
             home.binned.insert(record);
         }
         Ok(())
@@ -193,6 +222,34 @@ impl<'a> Life<'a> {
             if back.is_some() {
                 home.live.insert(record);
             }
+        }
+        Ok(())
+    }
+
+    /// One that was purged meanwhile is refused, as it must be.
+    async fn purge_by_hand(&mut self, tenant: Tenant) -> Result<(), Stop> {
+        let Some(record) = self.any(tenant, |home| &home.binned) else {
+            return Ok(());
+        };
+        let act = Act::PurgeByHand {
+            tenant,
+            record: Some(record),
+            by: Person::DatabaseAdministrator,
+        };
+        self.may(act).await?;
+        if let Some(home) = self.home(tenant) {
+            home.binned.remove(&record);
+        }
+        Ok(())
+    }
+
+    async fn delete_file(&mut self, tenant: Tenant) -> Result<(), Stop> {
+        let Some(record) = self.any(tenant, |home| &home.filed) else {
+            return Ok(());
+        };
+        self.may(Act::DeleteAttachment { tenant, record }).await?;
+        if let Some(home) = self.home(tenant) {
+            home.filed.remove(&record);
         }
         Ok(())
     }

@@ -18,12 +18,20 @@ pub(super) enum What {
     Delete,
     /// A member takes a record out of the bin.
     Undelete,
+    /// An administrator of the database purges a record that is in the bin.
+    PurgeByHand,
+    /// A member deletes the file of a record, which stays.
+    DeleteFile,
     /// Somebody asks for a backup now.
     BackUp,
     /// Somebody looks at an old backup.
     RestoreSnapshot,
     /// The second tenant's database is deleted.
     DeleteDatabase,
+    /// The third tenant's contract begins.
+    BeginContract,
+    /// It ends.
+    EndContract,
     /// The depot is down for so long.
     Down(Duration),
     /// The depot takes nothing new for so long.
@@ -50,9 +58,12 @@ pub(super) struct Step {
     pub(super) what: What,
 }
 
-/// What every history has, on these days: the clock is wrong once by each amount of the design, and
-/// a database is deleted in time to be purged long before the end.
+/// What every history has, on these days: the clock is wrong once by each amount of the design, a
+/// database is deleted in time to be purged long before the end, and a contract is over, with
+/// everything of its tenant, long before it too: both before the clock is 400 days ahead, since from
+/// then on the keys of no tenant can be planned to go until those days are over.
 const FIXED: &[(u16, What)] = &[
+    (40, What::BeginContract),
     (45, What::CrashIdle),
     (
         60,
@@ -73,6 +84,8 @@ const FIXED: &[(u16, What)] = &[
     ),
     (140, What::Full(Duration::hours(2))),
     (150, What::DeleteDatabase),
+    (155, What::EndContract),
+    (156, What::CrashIdle),
     (170, What::CrashAt(4)),
     (
         200,
@@ -108,6 +121,8 @@ pub(super) fn day(seed: u64, day: u16) -> Vec<Step> {
         67 => Some(What::CrashIdle),
         68 => Some(What::CrashAt(drawn("effect", 9).saturating_add(1))),
         69 => Some(What::Full(Duration::hours(1))),
+        70..73 => Some(What::PurgeByHand),
+        73..76 => Some(What::DeleteFile),
         _ => None,
     };
     steps.extend(what.map(|what| Step {
@@ -133,7 +148,7 @@ mod tests {
             for (_, what) in FIXED {
                 assert!(steps.iter().any(|step| step.what == *what), "{what:?}");
             }
-            assert!((150..350).contains(&steps.len()), "{}", steps.len());
+            assert!((150..400).contains(&steps.len()), "{}", steps.len());
         }
     }
 }

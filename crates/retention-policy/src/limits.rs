@@ -38,7 +38,7 @@ pub enum Refused {
     #[error("the holds of tenant {0} are not those that the plan was made under")]
     HoldsMoved(TenantId),
     /// Too many items.
-    #[error("the plan has {found} items, the limit is {max}")]
+    #[error("the plan has {found} items{}, the limit is {max}", whose(tenant.as_ref()))]
     Items {
         /// Whose; `None` for all tenants together.
         tenant: Option<TenantId>,
@@ -48,7 +48,7 @@ pub enum Refused {
         max: u64,
     },
     /// Too many bytes.
-    #[error("the plan has {found} bytes, the limit is {max}")]
+    #[error("the plan has {found} bytes{}, the limit is {max}", whose(tenant.as_ref()))]
     Bytes {
         /// Whose; `None` for all tenants together.
         tenant: Option<TenantId>,
@@ -59,7 +59,8 @@ pub enum Refused {
     },
     /// Too great a part of a class.
     #[error(
-        "the plan has {found} of {population} items of a class, the limit is {percent} percent"
+        "the plan has {found} of {population} items of class {class}{}, the limit is {percent} percent",
+        whose(tenant.as_ref())
     )]
     Percent {
         /// Whose items; `None` for all tenants together.
@@ -73,6 +74,10 @@ pub enum Refused {
         /// The cap.
         percent: u8,
     },
+}
+
+fn whose(tenant: Option<&TenantId>) -> String {
+    tenant.map_or_else(String::new, |tenant| format!(" of tenant {tenant}"))
 }
 
 impl Limits {

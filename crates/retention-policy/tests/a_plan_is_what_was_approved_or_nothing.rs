@@ -487,6 +487,9 @@ mod cases {
             found: 3,
             max: 2,
         };
+        let owner = tenant(2);
+        let says = format!("the plan has 3 items of tenant {owner}, the limit is 2");
+        assert_eq!(expect.to_string(), says);
         assert_eq!(check(items(2)), Err(expect));
         let bytes = |max| Limits {
             tenant_bytes_max: Some(max),

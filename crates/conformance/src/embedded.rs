@@ -17,10 +17,11 @@ mod wraps;
 
 use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr};
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use backup_engine::testing::Faults;
-use covenant::{Covenant, Profile, ProfileError, Session, Settings};
+use covenant::{Covenant, Profile, ProfileError, Session, Settings, Wraps};
 use covenant_core::testing::SeededRandom;
 use covenant_core::{BoxFuture, Clock, Event, ItemId, ManualClock, RegionSet, TenantId, UserId};
 use policy_document::Document;
@@ -240,21 +241,33 @@ impl Embedded {
         })
     }
 
-    /// The second process, on the same files, with nothing wrapped.
-    async fn second(&mut self) -> Result<Covenant, Refusal> {
-        if let Some(second) = &self.second {
-            return Ok(second.clone());
-        }
-        let settings = Settings {
-            folder: self.folder.path().join("stores"),
+    /// The settings of a deployment in this folder that is like this one.
+    fn settings(
+        &self,
+        folder: PathBuf,
+        wraps: Wraps,
+    ) -> Result<Settings, impl std::error::Error + Send + Sync + 'static> {
+        let host = HOST.parse();
+        host.map(|host| Settings {
+            folder,
             profile: (*self.document).clone(),
             clock: self.clock.clone(),
             random: self.random.clone(),
             durability: Durability::Off,
             sites: Vec::new(),
-            host: HOST.parse().map_err(Refusal::failed)?,
-            wraps: covenant::Wraps::default(),
-        };
+            host,
+            wraps,
+        })
+    }
+
+    /// The second process, on the same files, with nothing wrapped.
+    async fn second(&mut self) -> Result<Covenant, Refusal> {
+        if let Some(second) = &self.second {
+            return Ok(second.clone());
+        }
+        let stores = self.folder.path().join("stores");
+        let settings = self.settings(stores, Wraps::default());
+        let settings = settings.map_err(Refusal::failed)?;
         let second = Covenant::open(settings).await.map_err(Refusal::failed)?;
         self.second = Some(second.clone());
         Ok(second)
@@ -286,16 +299,8 @@ impl Embedded {
         let stores = self.folder.path().join("stores");
         let mut wraps = wraps::of(self.sabotage, &stores, &time);
         wraps::add_switches(&mut wraps, &self.switches);
-        let settings = Settings {
-            folder: stores,
-            profile: (*self.document).clone(),
-            clock: self.clock.clone(),
-            random: self.random.clone(),
-            durability: Durability::Off,
-            sites: Vec::new(),
-            host: HOST.parse().map_err(SubjectError::from_source)?,
-            wraps,
-        };
+        let settings = self.settings(stores, wraps);
+        let settings = settings.map_err(SubjectError::from_source)?;
         self.second = None;
         for home in self.homes.values_mut() {
             home.session = None;

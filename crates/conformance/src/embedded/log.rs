@@ -5,13 +5,12 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use covenant::{Covenant, Settings};
+use covenant::Covenant;
 use covenant_core::{Clock, SnapshotId};
 use retention_policy::scan::sqlite_files;
-use sql_store::Durability;
 
 use super::look::walk;
-use super::{Embedded, HOST, wraps};
+use super::{Embedded, wraps};
 use crate::act::{Seen, Tenant};
 use crate::subject::Refusal;
 
@@ -41,16 +40,7 @@ impl Embedded {
         let time: Arc<dyn Clock> = self.clock.clone();
         let mut wraps = wraps::of(self.sabotage, &stores, &time);
         wraps::add_switches(&mut wraps, &self.switches);
-        let settings = Settings {
-            folder: stores,
-            profile: (*self.document).clone(),
-            clock: self.clock.clone(),
-            random: self.random.clone(),
-            durability: Durability::Off,
-            sites: Vec::new(),
-            host: HOST.parse().map_err(Refusal::failed)?,
-            wraps,
-        };
+        let settings = self.settings(stores, wraps).map_err(Refusal::failed)?;
         let behind = Covenant::open(settings).await.map_err(Refusal::failed)?;
         self.restore_on(&behind, tenant, snapshot).await
     }

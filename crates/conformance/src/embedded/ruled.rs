@@ -2,9 +2,8 @@
 
 use covenant::{Covenant, Profile, RuledStore, Settings, StartError};
 use retention_policy::{RuleSet, RuleSpec, RulesFile, StoreKind};
-use sql_store::Durability;
 
-use super::{Embedded, HOST, wraps};
+use super::{Embedded, wraps};
 use crate::act::{Lacking, Seen, StoreSeen};
 use crate::canary::Store;
 use crate::subject::Refusal;
@@ -34,14 +33,10 @@ impl Embedded {
                 wraps::add_versions(&mut wraps);
             }
             Ok::<_, Refusal>(Settings {
-                folder: stores.clone(),
                 profile: profile.clone(),
-                clock: self.clock.clone(),
-                random: self.random.clone(),
-                durability: Durability::Off,
-                sites: Vec::new(),
-                host: HOST.parse().map_err(Refusal::failed)?,
-                wraps,
+                ..self
+                    .settings(stores.clone(), wraps)
+                    .map_err(Refusal::failed)?
             })
         };
         drop(Covenant::create(settings()?).await.map_err(refused)?);

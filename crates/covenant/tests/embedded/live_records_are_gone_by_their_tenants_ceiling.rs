@@ -247,7 +247,7 @@ async fn unless_a_hold_keeps_it() -> Outcome {
 }
 
 #[tokio::test]
-async fn a_night_that_fails_is_made_up_for() -> Outcome {
+async fn a_night_that_fails_is_made_up_for_by_another_process() -> Outcome {
     let mut stage = ruled(Action::RecordCreated).await?;
     let (me, who, id) = (tenant(1), admin(1), item("old")?);
     let switch = Switch::default();
@@ -259,7 +259,8 @@ async fn a_night_that_fails_is_made_up_for() -> Outcome {
     let swept = stage.run_for(Duration::days(2)).await?;
     assert!(swept.failed > 0 && swept.binned == 0, "{swept:?}");
     assert_eq!(live(&stage).await?, ["old"], "with its event or not at all");
-    switch.off();
+    // the process dies, and whoever comes next has nothing but what it left
+    stage.restart(Wraps::default()).await?;
     let swept = stage.run_until(made + FORTY).await?;
     assert_eq!((swept.binned, swept.purged), (1, 1));
     assert_eq!(stage.live_sightings(&written.body)?, 0);

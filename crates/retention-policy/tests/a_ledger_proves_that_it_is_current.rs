@@ -179,6 +179,12 @@ mod cases {
                  WHERE seq = 1",
                 false,
             ),
+            // in its place, and of another event
+            (
+                "UPDATE ledger_entry SET body = unhex(replace(hex(body), '02020202', '09090909')) \
+                 WHERE seq = 1",
+                false,
+            ),
         ] {
             let dir = tempfile::tempdir()?;
             let rig = rig(dir.path()).await?;

@@ -66,8 +66,8 @@ pub use id::{
 pub use log_safe::{LogSafe, Redacted};
 pub use outbox::{OutboxError, OutboxRow, OutboxTx, TxTag};
 pub use period::{
-    Bounds, DayRule, MonthRule, PERIOD_DAYS_MAX, PERIOD_MONTHS_MAX, PERIOD_SECS_MAX, Period,
-    PeriodError, Reading, Window,
+    Bounds, DayRule, Ends, MonthRule, PERIOD_DAYS_MAX, PERIOD_MONTHS_MAX, PERIOD_SECS_MAX, Period,
+    PeriodError, Reading, Start, UnixTime, Window,
 };
 #[cfg(feature = "digest")]
 pub use random::SystemRandom;

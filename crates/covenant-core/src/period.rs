@@ -17,9 +17,13 @@ use crate::{LogSafe, Zone};
 
 mod bounds;
 mod resolve;
+mod start;
 mod text;
+mod unix_time;
 
 pub use bounds::Bounds;
+pub use start::Start;
+pub use unix_time::{Ends, UnixTime};
 
 /// Most months in a period: a thousand years, far beyond any promise, far inside the calendar.
 pub const PERIOD_MONTHS_MAX: u32 = 12_000;

@@ -2,13 +2,18 @@
 #![deny(clippy::arithmetic_side_effects)]
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use covenant_core::digest::Digest;
 use covenant_core::{ItemId, TenantId, canon};
 use time::UtcDateTime;
 
 use crate::rule::Method;
-use crate::{Effect, HoldView, Item, KeepUntil, Retention, RuleId, RuleSet, StoreName, Verdict};
+use crate::{HoldView, Item, KeepUntil, Retention, RuleId, RuleSet, StoreName, Verdict};
+
+mod shared;
+
+use shared::Shared;
 
 /// Opens the bytes of a plan.
 const FORMAT: &str = "covenant/plan/v1";
@@ -58,10 +63,10 @@ impl PlanContext {
 pub struct PlanItem {
     /// Whose it is.
     pub tenant: TenantId,
-    /// Its store.
-    pub store: String,
-    /// Its class.
-    pub class: String,
+    /// Its store; items of one plan share the text.
+    pub store: Arc<str>,
+    /// Its class; items of one plan share the text.
+    pub class: Arc<str>,
     /// Its id.
     pub id: ItemId,
     /// Its size in bytes.
@@ -72,8 +77,8 @@ pub struct PlanItem {
     pub keep_until: i64,
     /// By when it must be gone, in seconds since 1970, rounded down; `i64::MAX` without a ceiling.
     pub gone_by: i64,
-    /// The rules that were looked at, in order of their ids.
-    pub rules: Vec<RuleId>,
+    /// The rules that decided or were waived, in order of their ids; items of one plan share the list.
+    pub rules: Arc<[RuleId]>,
 }
 
 /// What a sweep would dispose of: sorted, each item once.
@@ -128,13 +133,14 @@ pub fn plan(found: &[(Item<'_>, Verdict)], made_at: UtcDateTime, context: &PlanC
     for (item, _) in found {
         tenants.entry(item.tenant).or_insert(0);
     }
-    let mut items: Vec<PlanItem> = found
-        .iter()
-        .filter(|(_, verdict)| verdict.disposes())
-        .map(|(item, verdict)| PlanItem {
+    let going = || found.iter().filter(|(_, verdict)| verdict.disposes());
+    let (mut names, mut sets) = (Shared::new(), Shared::new());
+    let mut items = Vec::with_capacity(going().count());
+    for (item, verdict) in going() {
+        items.push(PlanItem {
             tenant: item.tenant,
-            store: item.store.to_owned(),
-            class: item.class.to_owned(),
+            store: names.text(item.store),
+            class: names.text(item.class),
             id: item.id.clone(),
             bytes: item.bytes,
             method: methods.get(item.store).copied().unwrap_or_default(),
@@ -146,16 +152,14 @@ pub fn plan(found: &[(Item<'_>, Verdict)], made_at: UtcDateTime, context: &PlanC
             gone_by: verdict
                 .gone_by
                 .map_or(i64::MAX, UtcDateTime::unix_timestamp),
-            rules: verdict
-                .because
-                .rules()
-                .filter(|reason| reason.decided || matches!(reason.effect, Effect::Waived(_)))
-                .map(|reason| reason.rule.clone())
-                .collect(),
-        })
-        .collect();
-    items.sort_unstable();
-    items.dedup_by(|a, b| place(a) == place(b));
+            rules: sets.rules(verdict.because.deciding()),
+        });
+    }
+    // most stores tell of their items in order
+    if !items.is_sorted_by(|a, b| place(a) < place(b)) {
+        items.sort_unstable();
+        items.dedup_by(|a, b| place(a) == place(b));
+    }
     Plan {
         made_at,
         rules: *rules,
@@ -272,7 +276,7 @@ fn put(w: &mut canon::Writer, item: &PlanItem) {
         .i64(*keep_until)
         .i64(*gone_by)
         .u32(count(rules.len()));
-    for rule in rules {
+    for rule in rules.iter() {
         w.text(rule.as_str());
     }
 }
@@ -295,8 +299,9 @@ fn decode(bytes: &[u8]) -> Option<Plan> {
         tenants.insert(tenant, r.u64().ok()?);
     }
     let mut items = Vec::new();
+    let (mut names, mut sets) = (Shared::new(), Shared::new());
     for _ in 0..r.u32().ok()? {
-        items.push(decode_item(&mut r)?);
+        items.push(decode_item(&mut r, &mut names, &mut sets)?);
     }
     r.end().ok()?;
     Some(Plan {
@@ -307,20 +312,25 @@ fn decode(bytes: &[u8]) -> Option<Plan> {
     })
 }
 
-fn decode_item(r: &mut canon::Reader<'_>) -> Option<PlanItem> {
+fn decode_item(
+    r: &mut canon::Reader<'_>,
+    names: &mut Shared<str>,
+    sets: &mut Shared<[RuleId]>,
+) -> Option<PlanItem> {
     let tenant = TenantId::from_bytes(r.array().ok()?);
-    let store = r.text(NAME_MAX).ok()?.to_owned();
-    let class = r.text(NAME_MAX).ok()?.to_owned();
+    let store = names.text(r.text(NAME_MAX).ok()?);
+    let class = names.text(r.text(NAME_MAX).ok()?);
     let id = ItemId::try_from(r.bytes(64).ok()?).ok()?;
     let bytes = r.u64().ok()?;
     let method = r.u8().ok()?;
     let mut methods = Method::ALL.into_iter();
     let method = methods.find(|known| known.byte() == method)?;
     let (keep_until, gone_by) = (r.i64().ok()?, r.i64().ok()?);
-    let mut rules = Vec::new();
+    let mut rules: Vec<RuleId> = Vec::new();
     for _ in 0..r.u32().ok()? {
         rules.push(r.text(NAME_MAX).ok()?.parse().ok()?);
     }
+    let rules = sets.rules(rules.iter());
     Some(PlanItem {
         tenant,
         store,

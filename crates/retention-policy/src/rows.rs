@@ -17,6 +17,7 @@
 //! drives an order, [`catch_up`] brings holds back that a restored store has lost.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use covenant_core::digest::Digest;
 use covenant_core::{ItemId, OrderId, TenantId, TxTag, TxnId};
@@ -201,16 +202,16 @@ impl Rows {
         &self,
         tenant: TenantId,
         wanted: &[PlanItem],
-    ) -> Result<BTreeMap<(String, ItemId), Vec<Probe>>, RowsError> {
+    ) -> Result<BTreeMap<(Arc<str>, ItemId), Vec<Probe>>, RowsError> {
         let view = "retention_probe";
-        let mut probes: BTreeMap<(String, ItemId), Vec<Probe>> = wanted
+        let mut probes: BTreeMap<(Arc<str>, ItemId), Vec<Probe>> = wanted
             .iter()
             .map(|item| ((item.class.clone(), item.id.clone()), Vec::new()))
             .collect();
         let mut tx = self.begin(tenant, Mode::ReadOnly).await?;
         let sql = include_str!("../sql/list_row_probes.sql");
         for row in bounded(&mut tx, sql, &tenant.to_string(), view, ROW_FACTS_MAX).await? {
-            let key = (row.text("class")?.to_owned(), id(&row, view)?);
+            let key = (Arc::from(row.text("class")?), id(&row, view)?);
             if let Some(probes) = probes.get_mut(&key) {
                 let bytes = <[u8; PROBE_LEN_BYTES]>::try_from(row.bytes("probe")?);
                 probes.push(Probe::new(bytes.or(Err(RowsError::Malformed {

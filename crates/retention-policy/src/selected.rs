@@ -4,6 +4,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use covenant_core::UnixTime;
 use time::UtcDateTime;
 
 use crate::rule::Rule;
@@ -25,11 +26,11 @@ pub(crate) struct Ruling {
     /// Among the rules.
     pub(crate) rule: usize,
     /// The event it counts from, or that ends it.
-    pub(crate) trigger: usize,
+    pub(crate) trigger: u32,
     /// The event that it is about.
-    pub(crate) to: Option<usize>,
+    pub(crate) to: Option<u32>,
     /// The events that waive it.
-    pub(crate) waived_by: Vec<usize>,
+    pub(crate) waived_by: Vec<u32>,
 }
 
 /// An event that a rule asks for.
@@ -40,26 +41,27 @@ struct Watched {
 }
 
 /// The occurrences of an event up to an instant that are not cancelled.
-#[derive(Debug, Clone, Copy, Default)]
+#[derive(Debug, Clone, Copy)]
 pub(crate) struct Standing {
-    pub(crate) first: Option<UtcDateTime>,
-    pub(crate) last: Option<UtcDateTime>,
+    pub(crate) first: UnixTime,
+    pub(crate) last: UnixTime,
 }
 
 /// Which occurrence a rule counts from: of the event at a position, among those that stand.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Anchor {
     None,
-    First(usize),
-    Last(usize),
+    First(u32),
+    Last(u32),
 }
 
 impl Anchor {
-    pub(crate) fn of(self, standing: &[Standing]) -> Option<UtcDateTime> {
+    pub(crate) fn of(self, standing: &[Option<Standing>]) -> Option<UnixTime> {
+        let of = |at: u32| standing.get(usize::try_from(at).ok()?).copied()?;
         match self {
             Self::None => None,
-            Self::First(at) => standing.get(at)?.first,
-            Self::Last(at) => standing.get(at)?.last,
+            Self::First(at) => of(at).map(|of| of.first),
+            Self::Last(at) => of(at).map(|of| of.last),
         }
     }
 }
@@ -95,45 +97,60 @@ impl Selected {
     }
 
     /// What stands at the instant of each event that a rule asks for.
-    pub(crate) fn standing(&self, events: &[Occurrence<'_>], now: UtcDateTime) -> Vec<Standing> {
-        let past = |event: &&Occurrence<'_>| event.at <= now;
-        let standing = self.watched.iter().map(|watched| {
-            let undone = if watched.undone_by.is_empty() {
-                None
-            } else {
-                let undoes = |event: &&Occurrence<'_>| {
-                    let mut by = watched.undone_by.iter();
-                    by.any(|trigger| trigger.as_str() == event.name)
-                };
-                let undone = events.iter().filter(past).filter(undoes);
-                undone.map(|event| event.at).max()
-            };
-            let mut standing = Standing::default();
-            for event in events.iter().filter(past) {
-                if event.name == watched.trigger.as_str()
-                    && undone.is_none_or(|undone| undone < event.at)
-                {
-                    let at = event.at;
-                    standing.first = Some(standing.first.map_or(at, |first| first.min(at)));
-                    standing.last = Some(standing.last.map_or(at, |last| last.max(at)));
-                }
-            }
-            standing
-        });
-        standing.collect()
+    pub(crate) fn standing(
+        &self,
+        events: &[Occurrence<'_>],
+        now: UtcDateTime,
+    ) -> Vec<Option<Standing>> {
+        let watched = self.watched.iter();
+        watched
+            .map(|watched| watched.standing(events, now))
+            .collect()
     }
 
     /// Where the event is among those that are asked for.
-    fn watch(&mut self, trigger: &Trigger, undone: &Undone) -> usize {
+    fn watch(&mut self, trigger: &Trigger, undone: &Undone) -> u32 {
         let mut triggers = self.watched.iter().map(|watched| &watched.trigger);
-        if let Some(at) = triggers.position(|known| known == trigger) {
-            return at;
-        }
-        let undone_by = undone.get(trigger).into_iter().flatten().cloned();
-        self.watched.push(Watched {
-            trigger: trigger.clone(),
-            undone_by: undone_by.collect(),
+        let known = triggers.position(|known| known == trigger);
+        let at = known.unwrap_or_else(|| {
+            let undone_by = undone.get(trigger).into_iter().flatten().cloned();
+            self.watched.push(Watched {
+                trigger: trigger.clone(),
+                undone_by: undone_by.collect(),
+            });
+            self.watched.len().saturating_sub(1)
         });
-        self.watched.len().saturating_sub(1)
+        // rules are capped far below what 32 bits count
+        u32::try_from(at).unwrap_or(u32::MAX)
+    }
+}
+
+impl Watched {
+    /// The first and the last occurrence up to the instant that nothing cancels.
+    fn standing(&self, events: &[Occurrence<'_>], now: UtcDateTime) -> Option<Standing> {
+        let past = |event: &&Occurrence<'_>| event.at <= now;
+        let undone = if self.undone_by.is_empty() {
+            None
+        } else {
+            let undoes = |event: &&Occurrence<'_>| {
+                let mut by = self.undone_by.iter();
+                by.any(|trigger| trigger.as_str() == event.name)
+            };
+            let undone = events.iter().filter(past).filter(undoes);
+            undone.map(|event| event.at).max()
+        };
+        let mut standing: Option<(UtcDateTime, UtcDateTime)> = None;
+        for event in events.iter().filter(past) {
+            if event.name == self.trigger.as_str() && undone.is_none_or(|undone| undone < event.at)
+            {
+                let at = event.at;
+                standing =
+                    Some(standing.map_or((at, at), |(first, last)| (first.min(at), last.max(at))));
+            }
+        }
+        standing.map(|(first, last)| Standing {
+            first: first.into(),
+            last: last.into(),
+        })
     }
 }

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::sync::Arc;
 
-use covenant_core::{ClauseId, HoldId, Period};
+use covenant_core::{ClauseId, Ends, HoldId, Period, UnixTime};
 use time::UtcDateTime;
 
 pub use covenant_core::Window;
@@ -115,52 +115,169 @@ pub enum Unclassified {
 #[derive(Clone, Default)]
 pub struct Reasons {
     set: Option<Arc<[Rule]>>,
-    standing: Vec<Standing>,
+    standing: Vec<Option<Standing>>,
     said: Vec<Said>,
+    together: Together,
     holds: Vec<HoldReason>,
     unclassified: Option<Unclassified>,
 }
 
-/// What a rule said. The rule is its position in the set, the anchor that among the events.
+/// What follows from all rules together.
+#[derive(Clone, Copy)]
+pub(crate) struct Together {
+    pub(crate) keep: Keep,
+    pub(crate) gone: Option<UnixTime>,
+}
+
+/// Until when the rules keep; ordered, later is greater. [`KeepUntil`] spells it.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Keep {
+    Free,
+    At(UnixTime),
+    Open,
+}
+
+/// What a rule said. The rule is its position in the set, the anchor that among the events: a
+/// verdict keeps one of these for each rule, and dates are spelled when somebody reads them.
 #[derive(Clone, Copy)]
 pub(crate) struct Said {
-    pub(crate) rule: usize,
+    rule: u32,
     pub(crate) anchor: Anchor,
-    pub(crate) window: Option<Window>,
-    pub(crate) effect: Effect,
-    pub(crate) decided: bool,
+    pub(crate) outcome: Outcome,
+    /// Where the period ends, before any tolerance, or twice the instant of a waiver; beside the
+    /// outcome, not in it, so that a verdict is a third smaller.
+    ends: Ends,
+}
+
+/// What follows from a rule, as [`Effect`] spells it.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Outcome {
+    KeepsUntil,
+    KeepsOpen,
+    Ended,
+    Waived,
+    GoneBy,
+    NotStarted,
+}
+
+impl Said {
+    /// What the rule at the position said, counted from the anchor, and the instants of what it
+    /// said; an outcome without an instant has any.
+    pub(crate) fn new(rule: usize, anchor: Anchor, outcome: Outcome, ends: Ends) -> Self {
+        Self {
+            // rules are capped far below what 32 bits count
+            rule: u32::try_from(rule).unwrap_or(u32::MAX),
+            anchor,
+            outcome,
+            ends,
+        }
+    }
+
+    /// The rule, if the set is the one that it was said in.
+    fn rule<'a>(&self, set: &'a [Rule]) -> Option<&'a Rule> {
+        set.get(usize::try_from(self.rule).ok()?)
+    }
+
+    /// When a floor that has started lets go, or a ceiling that has started wants the item gone.
+    pub(crate) fn at(&self, rule: &Rule) -> Option<UnixTime> {
+        match (self.outcome, &rule.limit) {
+            (Outcome::KeepsUntil, Limit::Floor { early_secs, .. }) => {
+                Some(self.ends.latest().earlier(*early_secs))
+            }
+            (Outcome::GoneBy, Limit::Ceiling { late_secs, .. }) => {
+                Some(self.ends.earliest().later(*late_secs))
+            }
+            _ => None,
+        }
+    }
+
+    fn effect(&self, rule: &Rule) -> Effect {
+        match (self.outcome, self.at(rule)) {
+            (Outcome::KeepsUntil, Some(at)) => Effect::KeepsUntil(at.utc()),
+            (Outcome::GoneBy, Some(at)) => Effect::GoneBy(at.utc()),
+            (Outcome::KeepsUntil | Outcome::KeepsOpen, _) => Effect::KeepsOpen,
+            (Outcome::GoneBy | Outcome::NotStarted, _) => Effect::NotStarted,
+            (Outcome::Ended, _) => Effect::Ended,
+            (Outcome::Waived, _) => Effect::Waived(self.ends.earliest().utc()),
+        }
+    }
+
+    fn window(&self) -> Option<Window> {
+        match self.outcome {
+            Outcome::KeepsUntil | Outcome::GoneBy => Some(self.ends.window()),
+            Outcome::KeepsOpen | Outcome::Ended | Outcome::Waived | Outcome::NotStarted => None,
+        }
+    }
+}
+
+impl Together {
+    /// No rule was asked.
+    const NONE: Self = Self {
+        keep: Keep::Open,
+        gone: None,
+    };
+
+    /// Whether one of the two is this rule's.
+    fn decided_by(&self, said: &Said, rule: &Rule) -> bool {
+        match (said.outcome, said.at(rule)) {
+            (Outcome::KeepsUntil, Some(at)) => self.keep == Keep::At(at),
+            (Outcome::KeepsUntil | Outcome::KeepsOpen, _) => self.keep == Keep::Open,
+            (Outcome::GoneBy, Some(at)) => self.gone == Some(at),
+            (_, _) => false,
+        }
+    }
+}
+
+impl Default for Together {
+    fn default() -> Self {
+        Self::NONE
+    }
+}
+
+impl Keep {
+    pub(crate) fn spelled(self) -> KeepUntil {
+        match self {
+            Self::Free => KeepUntil::Free,
+            Self::At(at) => KeepUntil::At(at.utc()),
+            Self::Open => KeepUntil::Open,
+        }
+    }
 }
 
 impl Reasons {
-    pub(crate) const fn of(set: Arc<[Rule]>, standing: Vec<Standing>, said: Vec<Said>) -> Self {
+    pub(crate) fn of(
+        set: &Arc<[Rule]>,
+        standing: Vec<Option<Standing>>,
+        said: Vec<Said>,
+        together: Together,
+        holds: Vec<HoldReason>,
+    ) -> Self {
         Self {
-            set: Some(set),
+            set: Some(Arc::clone(set)),
             standing,
             said,
-            holds: Vec::new(),
+            together,
+            holds,
             unclassified: None,
         }
     }
 
-    pub(crate) const fn unjudged(why: Unclassified) -> Self {
+    pub(crate) const fn unjudged(why: Unclassified, holds: Vec<HoldReason>) -> Self {
         Self {
             set: None,
             standing: Vec::new(),
             said: Vec::new(),
-            holds: Vec::new(),
+            together: Together::NONE,
+            holds,
             unclassified: Some(why),
         }
-    }
-
-    pub(crate) fn held(&mut self, holds: Vec<HoldReason>) {
-        self.holds = holds;
     }
 
     /// The rules.
     pub fn rules(&self) -> impl Iterator<Item = Reason<'_>> + Clone {
         let set = self.set.as_deref().unwrap_or_default();
         self.said.iter().filter_map(|said| {
-            let rule = set.get(said.rule)?;
+            let rule = said.rule(set)?;
             let period = match &rule.limit {
                 Limit::Floor { period, .. } | Limit::Ceiling { period, .. } => Some(*period),
                 Limit::Until { .. } => None,
@@ -168,12 +285,23 @@ impl Reasons {
             Some(Reason {
                 rule: &rule.id,
                 clause: rule.clause,
-                anchor: said.anchor.of(&self.standing),
+                anchor: said.anchor.of(&self.standing).map(UnixTime::utc),
                 period,
-                window: said.window,
-                effect: said.effect,
-                decided: said.decided,
+                window: said.window(),
+                effect: said.effect(rule),
+                decided: self.together.decided_by(said, rule),
             })
+        })
+    }
+
+    /// The rules that decided or were waived, in order of their ids: what a plan names. Nothing else
+    /// of them is spelled.
+    pub(crate) fn deciding(&self) -> impl Iterator<Item = &RuleId> + Clone {
+        let set = self.set.as_deref().unwrap_or_default();
+        self.said.iter().filter_map(|said| {
+            let rule = said.rule(set)?;
+            let named = said.outcome == Outcome::Waived || self.together.decided_by(said, rule);
+            named.then_some(&rule.id)
         })
     }
 

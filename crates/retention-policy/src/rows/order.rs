@@ -2,6 +2,7 @@
 //! worker may take up, and the key under which its items are committed to.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use covenant_core::digest::Digest;
 use covenant_core::{BoxFuture, ItemId, OrderId, TenantId};
@@ -83,10 +84,10 @@ impl Order {
         &self,
         plan: &Plan,
         rules: &RuleSet,
-        probes: &BTreeMap<(String, ItemId), Vec<Probe>>,
+        probes: &BTreeMap<(Arc<str>, ItemId), Vec<Probe>>,
         made_at: impl Fn(&str, &ItemId) -> Option<UtcDateTime>,
     ) -> Option<Vec<Disposal>> {
-        let mut stores: BTreeMap<(String, ItemId), Vec<crate::StoreName>> = BTreeMap::new();
+        let mut stores: BTreeMap<(Arc<str>, ItemId), Vec<crate::StoreName>> = BTreeMap::new();
         for item in plan.items() {
             let key = (item.class.clone(), item.id.clone());
             stores

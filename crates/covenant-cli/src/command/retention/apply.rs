@@ -304,8 +304,7 @@ fn unmoved(plan: &Plan, seen: &Seen, set: &RuleSet, now: UtcDateTime) -> Result<
         .map(|(store, class, id, _)| (store, class, id))
         .collect();
     let moved = plan.items().iter();
-    let mut moved =
-        moved.filter(|item| kept.contains(&(item.store.as_str(), item.class.as_str(), &item.id)));
+    let mut moved = moved.filter(|item| kept.contains(&(&*item.store, &*item.class, &item.id)));
     match moved.next() {
         None => Ok(()),
         Some(item) => Err(Failure::refused(format!(

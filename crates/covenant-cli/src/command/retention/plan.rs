@@ -110,8 +110,8 @@ fn line(item: &PlanItem) -> String {
 
 fn told(item: &PlanItem) -> Value {
     json!({
-        "class": item.class,
-        "store": item.store,
+        "class": &*item.class,
+        "store": &*item.store,
         "id": String::from_utf8_lossy(item.id.as_bytes()),
         "bytes": item.bytes,
         "method": item.method.name(),

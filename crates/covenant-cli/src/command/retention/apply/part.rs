@@ -77,7 +77,7 @@ pub(super) fn report(
 /// On what the disposal rests: the rule of the plan that has a clause, else the first.
 fn basis(order: &Order, plan: &Plan, set: &RuleSet, disposal: &Disposal) -> Option<Basis> {
     let items = plan.items().iter();
-    let mut items = items.filter(|item| item.class == disposal.class().as_str());
+    let mut items = items.filter(|item| *item.class == *disposal.class().as_str());
     let item = items.find(|item| item.id == *disposal.item())?;
     let rules = item.rules.iter().filter_map(|name| {
         let mut rules = set.rules().iter();

@@ -1,6 +1,8 @@
 //! What many periods share, the date of their start, changes none of them: counted from a
 //! `Start`, a period ends where its readings end one by one.
 
+#![expect(clippy::unwrap_used, reason = "cases are drawn where they exist")]
+
 use covenant_core::{
     DayRule, MonthRule, PERIOD_DAYS_MAX, PERIOD_MONTHS_MAX, PERIOD_SECS_MAX, Period, Reading,
     UnixTime, Window, Zone,

@@ -257,17 +257,17 @@ fn one_tenant(plan: &Plan) -> Result<TenantId, Failure> {
 }
 
 /// Items of the plan that stay in a store which the plan does not name.
-fn staying(plan: &Plan, seen: &Seen) -> BTreeSet<(String, ItemId)> {
+fn staying(plan: &Plan, seen: &Seen) -> BTreeSet<(Arc<str>, ItemId)> {
     let going = plan.items().iter();
     let going: BTreeSet<_> = going
-        .map(|item| (item.store.as_str(), item.class.as_str(), &item.id))
+        .map(|item| (&*item.store, &*item.class, &item.id))
         .collect();
     let stays = seen.items.as_slice().iter().filter(|item| {
         let place = (item.store.as_str(), item.class.as_str(), &item.id);
         !going.contains(&place)
     });
     stays
-        .map(|item| (item.class.clone(), item.id.clone()))
+        .map(|item| (Arc::from(item.class.as_str()), item.id.clone()))
         .collect()
 }
 

@@ -193,6 +193,19 @@ impl Plan {
         &self.items
     }
 
+    /// Whether both let go of the same items under the same rules and holds, whenever they were made: a
+    /// plan that waits keeps its hash while a newer one would say nothing else.
+    #[must_use]
+    pub fn agrees_with(&self, other: &Self) -> bool {
+        let Self {
+            made_at: _,
+            rules,
+            tenants,
+            items,
+        } = self;
+        *rules == other.rules && *tenants == other.tenants && *items == other.items
+    }
+
     /// Reads the bytes of a plan.
     ///
     /// # Errors

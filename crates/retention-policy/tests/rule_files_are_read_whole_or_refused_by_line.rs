@@ -120,6 +120,13 @@ period = 30
                 .map(|line| line.split(':').next().map(str::to_owned)),
             Some(Some("1".to_owned()))
         );
+        // no default stands in for a period that was left out
+        let open = "\n[[rule]]\nid = \"open\"\nclass = [\"record\"]\nbound = \"floor\"\nfrom = \"record.deleted\"\n";
+        let line = FULL.lines().count() + 2;
+        assert_eq!(
+            mistakes(&format!("{FULL}{open}")),
+            [format!("{line}:1: rule open: period is missing")]
+        );
         // what the rules say, at the table that says it
         let twice =
             format!("{FULL}\n[[rule]]\nid = \"tax\"\nclass = [\"nothing\"]\nbound = \"ceiling\"\n");

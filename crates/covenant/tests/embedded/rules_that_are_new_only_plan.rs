@@ -112,6 +112,33 @@ async fn until_somebody_approves_the_plan() -> Outcome {
 }
 
 #[tokio::test]
+async fn under_one_hash_while_it_says_the_same() -> Outcome {
+    let (mut stage, deleted) = binned(profile("prodb")?, &["one", "two"]).await?;
+    stage.run_until(deleted + TEN).await?;
+    stage.follow(shorter()?).await?;
+    stage.covenant.sweep().await?;
+    let plan = waiting(&stage).await?;
+    let hash = plan.plan.hash();
+    let swept = stage.run_for(Duration::days(2)).await?;
+    assert_eq!(swept.purged, 0, "it waits");
+    assert_eq!(waiting(&stage).await?, plan);
+    // what it would take is another thing now, and so is its hash
+    let (who, two) = (admin(1), item("two")?);
+    stage.covenant.restore(&who, tenant(1), &two).await?;
+    stage.covenant.sweep().await?;
+    assert_ne!(waiting(&stage).await?.plan.hash(), hash);
+    let old = stage
+        .covenant
+        .approve_plan(tenant(1), &hash, &Limits::default(), operator())
+        .await;
+    assert!(
+        matches!(old, Err(Error::Plan(Refused::HashMoved))),
+        "{old:?}"
+    );
+    Ok(())
+}
+
+#[tokio::test]
 async fn but_nothing_waits_where_nothing_would_go_or_nothing_changed() -> Outcome {
     let (mut stage, deleted) = binned(profile("prodb")?, &["one"]).await?;
     stage.restart(Wraps::default()).await?;

@@ -203,6 +203,7 @@ impl Covenant {
         self.sequence().await?;
         if let Some(now) = look.trusted {
             control::accept(&parts.control, now).await?;
+            parts.keys.vouch(now);
             self.destroy_due(now, wall, &mut swept).await;
         }
         let now = look.trusted.unwrap_or(wall);

@@ -16,7 +16,7 @@ mod tell;
 use std::fmt;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
 use std::time::Duration;
 
 use covenant_core::event::{Action, ActorContext};
@@ -131,6 +131,8 @@ pub struct Keys {
     flights: Vec<Mutex<()>>,
     options: KeysOptions,
     shut: AtomicBool,
+    /// Unix seconds that a caller last vouched for; `i64::MIN` before the first.
+    vouched: AtomicI64,
 }
 
 impl Keys {
@@ -170,6 +172,7 @@ impl Keys {
             flights,
             options,
             shut: AtomicBool::new(shut),
+            vouched: AtomicI64::new(i64::MIN),
         };
         if !shut {
             keys.make_ready().await?;
@@ -475,6 +478,7 @@ impl fmt::Debug for Keys {
             flights: _,
             options: _,
             shut: _,
+            vouched: _,
         } = self;
         f.debug_struct("Keys")
             .field("store", store)

@@ -333,6 +333,34 @@ async fn a_clock_set_back_shortens_no_window() -> TestResult {
     Ok(())
 }
 
+#[tokio::test]
+async fn a_clock_that_was_ahead_delays_no_window_once_the_time_is_vouched_for() -> TestResult {
+    let world = World::in_memory();
+    let keys = world.keys().await?;
+    let (early, admin) = (world.tenant()?, world.admin());
+    let id = keys.create_tenant(early).await?.data;
+    world.clock.step(start() + DAY * 400);
+    keys.create_tenant(world.tenant()?).await?;
+    world.clock.step(start() + DAY);
+    let (week, now) = (PendingWindow::SHORTEST, start() + DAY);
+    let stuck = keys.plan_tenant(early, now + DAY * 7).await;
+    assert!(
+        matches!(stuck, Err(KeyError::TooSoon { earliest }) if earliest == start() + DAY * 407),
+        "{stuck:?}"
+    );
+    keys.vouch(now);
+    let soon = keys.plan_tenant(early, now + DAY * 7 - Duration::MICROSECOND);
+    assert!(matches!(soon.await, Err(KeyError::TooSoon { earliest }) if earliest == now + DAY * 7));
+    let due = keys.schedule_destruction(&admin, id, week).await?;
+    assert_eq!(due, now + DAY * 8);
+    // what was vouched for is the least: a clock set back afterwards shortens nothing
+    let other = keys.create_tenant(world.tenant()?).await?.data;
+    world.clock.step(start() - DAY * 20);
+    let due = keys.schedule_destruction(&admin, other, week).await?;
+    assert_eq!(due, now + DAY * 8);
+    Ok(())
+}
+
 /// Holds and floors by key.
 #[derive(Debug, Default)]
 struct Kept(Mutex<BTreeMap<KeyId, Verdict>>);

@@ -2,6 +2,7 @@
 //! version of a root. Every step may be repeated, by any number of workers at once.
 
 use std::collections::BTreeMap;
+use std::sync::atomic::Ordering;
 
 use covenant_core::event::{Action, ActorContext};
 use covenant_core::sealer::Purpose;
@@ -355,9 +356,25 @@ impl Keys {
         Ok(roots.into_iter().map(super::KeyRecordInfo::from).collect())
     }
 
-    /// The later of the clock and the latest instant on record: a window that begins while the
-    /// clock is set back does not end early.
+    /// The caller vouches that it is `now`: waits of seven days and more begin then, or later.
+    ///
+    /// Before that they begin at the latest instant on record, or later, so that one which begins
+    /// while the clock is set back does not end early; but a clock that was once ahead leaves an
+    /// instant there that is still to come, and until then no key could be planned to go. Who can
+    /// tell the two apart, by time that has passed or by a person's word, says so here, again and
+    /// again, for this process.
+    // clause
+    pub fn vouch(&self, now: UtcDateTime) {
+        self.vouched.store(now.unix_timestamp(), Ordering::Release);
+    }
+
+    /// When a wait begins at the earliest: not before the clock, nor before what was vouched for,
+    /// else not before the latest instant on record.
     pub(super) async fn latest(&self) -> Result<UtcDateTime, KeyError> {
+        let vouched = self.vouched.load(Ordering::Acquire);
+        if let Ok(vouched) = UtcDateTime::from_unix_timestamp(vouched) {
+            return Ok(self.now().max(vouched));
+        }
         let known = self.store.standing().await?.latest_at;
         Ok(known.map_or(self.now(), |known| known.max(self.now())))
     }
